@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Per-CPU, per-epoch counters of one interface and direction, and the control block that turns epochs. */
+#ifndef FLOWGUARD_ABI_COUNTERS_H
+#define FLOWGUARD_ABI_COUNTERS_H
+
+#include "flow.h"
+
+#define FG_ABI_VERSION 1u
+#define FG_MAX_INTERFACES 64u
+#define FG_EPOCHS 2u
+
+/* Why a packet was counted in overflow and not in a flow record. */
+enum fg_overflow_reason {
+    FG_OVERFLOW_RECORDS_FULL = 0, /* no record left in this epoch */
+    FG_OVERFLOW_INDEX_FULL = 1,   /* both index lines of the key are taken */
+    FG_OVERFLOW_REASONS = 2,
+};
+
+struct fg_volume {
+    __u64 packets;
+    __u64 bytes;
+};
+
+struct fg_counters {
+    struct fg_volume total;   /* counted before anything else is looked at */
+    struct fg_volume dropped; /* of these, dropped by policy */
+    struct fg_volume overflow[FG_OVERFLOW_REASONS];
+    __u64 pad[8];
+};
+FG_STATIC_ASSERT(sizeof(struct fg_counters) == 128);
+
+static inline __u32 fg_counters_index(__u32 cpu, __u32 epoch, __u32 slot, __u32 direction)
+{
+    return ((cpu * FG_EPOCHS + (epoch & 1)) * FG_MAX_INTERFACES + slot) * FG_DIRECTIONS + direction;
+}
+
+/* A table is the records and the index of one CPU, epoch and direction. */
+static inline __u32 fg_table_number(__u32 cpu, __u32 epoch, __u32 direction)
+{
+    return (cpu * FG_EPOCHS + (epoch & 1)) * FG_DIRECTIONS + direction;
+}
+
+/* Head of a table, on a line of its own. */
+struct fg_table_head {
+    __u32 used; /* records in use: 0 .. used-1 */
+    __u32 pad[15];
+};
+FG_STATIC_ASSERT(sizeof(struct fg_table_head) == 64);
+
+/* Mapped by user space; programs read it once per packet. */
+struct fg_control {
+    __u32 epoch;       /* programs count into half (epoch & 1) */
+    __u32 blocks_used; /* not 0: the blocklist may have entries */
+    __u32 committed;   /* latest epoch whose counts are in the ledger; written by the drain alone */
+    __u32 abi_version;
+    __u32 capacity; /* records per table */
+    __u32 cpus;     /* possible CPUs at load */
+    __u64 hash_seed;
+    __u64 since_realtime_ns; /* when these maps were made */
+    __u32 pad[6];
+};
+FG_STATIC_ASSERT(sizeof(struct fg_control) == 64);
+
+/* Cumulative sums since attach, kept in a map so that they outlive the daemon. */
+struct fg_ledger_entry {
+    struct fg_volume total;
+    struct fg_volume dropped;
+    struct fg_volume flows;
+    struct fg_volume non_ip;
+    struct fg_volume overflow[FG_OVERFLOW_REASONS];
+    __u64 pad[4];
+};
+FG_STATIC_ASSERT(sizeof(struct fg_ledger_entry) == 128);
+
+/* Two copies: copy (committed & 1) is valid, the other one is being written. */
+static inline __u32 fg_ledger_index(__u32 copy, __u32 slot, __u32 direction)
+{
+    return ((copy & 1) * FG_MAX_INTERFACES + slot) * FG_DIRECTIONS + direction;
+}
+
+/* What is attached where; a map, so that detach can clean up after a daemon that died. */
+enum fg_hook {
+    FG_HOOK_OFF = 0,
+    FG_HOOK_XDP_NATIVE = 1,
+    FG_HOOK_XDP_GENERIC = 2,
+    FG_HOOK_TCX = 3,
+    FG_HOOK_CLSACT = 4,
+};
+
+struct fg_interface {
+    __u32 ifindex; /* 0: slot is free */
+    __u8 ingress_hook;
+    __u8 egress_hook;
+    __u8 owns_clsact; /* flowguard made the qdisc, so flowguard removes it */
+    __u8 xdp_mode;    /* as asked for: enum fg_hook, FG_HOOK_OFF, or 255 for auto */
+    char name[16];
+    __u32 ingress_program_id;
+    __u32 egress_program_id;
+};
+FG_STATIC_ASSERT(sizeof(struct fg_interface) == 32);
+
+#endif
