@@ -25,7 +25,8 @@ enum fg_kind {
 };
 
 enum fg_key_flags {
-    FG_KEY_FRAGMENT = 1, /* fragments after the first: ports are 0, because they are not in the packet */
+    FG_KEY_FRAGMENT = 1,  /* fragments after the first: ports are 0, because they are not in the packet */
+    FG_KEY_TRUNCATED = 2, /* the packet ends, or the IPv6 header chain goes on, before the ports */
 };
 
 struct fg_flow_key {

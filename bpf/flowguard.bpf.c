@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Entry points only: each one reads its hook's packet, and all share fg_handle(). */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "flowguard/abi/clock.h"
+#include "flowguard/abi/counters.h"
+#include "flowguard/abi/flow.h"
+#include "flowguard/abi/parser.h"
+#include "flowguard/abi/policy.h"
+
+#include "config.h"
+#include "maps.h"
+#include "policy.h"
+
+#include "account.h"
+
+/* linux/pkt_cls.h; BTF has no macros. */
+enum fg_tc_action {
+    FG_TC_NEXT = -1, /* go on with whatever else is attached */
+    FG_TC_DROP = 2,
+};
+
+/* Headers that the parser may want in the linear part of a socket buffer. */
+#define FG_PULL_LENGTH 256
+#define FG_LINEAR_ENOUGH 128
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* One way for every packet: totals, policy, ports, flow. Returns true when the packet is to be dropped. */
+static __always_inline bool fg_handle(struct fg_cursor *cursor, struct fg_packet *packet, enum fg_direction direction,
+                                      struct fg_weight *weight, __u32 segments)
+{
+    __u32 zero = 0;
+    struct fg_table table;
+    struct fg_control *control = bpf_map_lookup_elem(&fg_control, &zero);
+    if (!control || !fg_open_table(control, direction, &table))
+        return false;
+
+    packet->key.slot = fg_slot;
+    fg_parse_network(cursor, packet, fg_link_type);
+    fg_parse_transport(cursor, packet);
+    if (segments > 1) {
+        /* tc ingress: what GRO merged had a header each. */
+        weight->packets = segments;
+        weight->bytes += (segments - 1) * packet->header_length;
+    }
+    fg_add(&table.counters->total, weight);
+    bool dropped = fg_is_blocked(control, packet, direction, weight);
+    if (dropped)
+        fg_add(&table.counters->dropped, weight);
+    fg_count_flow(&table, packet, weight, dropped);
+    return dropped;
+}
+
+SEC("xdp.frags")
+int fg_xdp(struct xdp_md *context)
+{
+    struct fg_cursor cursor = {(void *)(long)context->data, (void *)(long)context->data_end};
+    struct fg_packet packet = {};
+    struct fg_weight weight = {1, bpf_xdp_get_buff_len(context)};
+
+    return fg_handle(&cursor, &packet, FG_RX, &weight, 1) ? XDP_DROP : XDP_PASS;
+}
+
+/* The tag that the kernel or the device keeps beside the frame was, or will be, on the wire. */
+static __always_inline __u32 fg_restore_vlan(const struct __sk_buff *skb, struct fg_packet *packet)
+{
+    if (!skb->vlan_present)
+        return 0;
+    packet->key.vlan[0] = skb->vlan_tci & FG_VLAN_ID_MASK;
+    packet->vlans = 1;
+    return 4;
+}
+
+/* A function of its own: inlined, clang merges the context accesses around the call into ones that verifiers refuse. */
+static __noinline void fg_linearize(struct __sk_buff *skb)
+{
+    __u32 length = skb->len;
+    long linear = (long)skb->data_end - (long)skb->data;
+    if (linear >= FG_LINEAR_ENOUGH || linear >= length)
+        return;
+    bpf_skb_pull_data(skb, length < FG_PULL_LENGTH ? length : FG_PULL_LENGTH);
+}
+
+static __always_inline __u32 fg_segments(const struct __sk_buff *skb)
+{
+    if (skb->gso_segs)
+        return skb->gso_segs;
+    /* Guests and tap devices may give the size alone. */
+    return skb->gso_size ? (skb->len + skb->gso_size - 1) / skb->gso_size : 1;
+}
+
+SEC("tc")
+int fg_tc_egress(struct __sk_buff *skb)
+{
+    struct fg_packet packet = {};
+    __u32 tag = fg_restore_vlan(skb, &packet);
+    fg_linearize(skb);
+
+    struct fg_cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
+    __u32 segments = fg_segments(skb);
+    /* The kernel has put the headers of all segments into wire_len already. */
+    struct fg_weight weight = {segments, skb->wire_len + tag * segments};
+
+    return fg_handle(&cursor, &packet, FG_TX, &weight, 1) ? FG_TC_DROP : FG_TC_NEXT;
+}
+
+SEC("tc")
+int fg_tc_ingress(struct __sk_buff *skb)
+{
+    struct fg_packet packet = {};
+    __u32 tag = fg_restore_vlan(skb, &packet);
+    fg_linearize(skb);
+
+    struct fg_cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
+    __u32 segments = fg_segments(skb);
+    struct fg_weight weight = {1, skb->len + tag * segments};
+
+    return fg_handle(&cursor, &packet, FG_RX, &weight, segments) ? FG_TC_DROP : FG_TC_NEXT;
+}
+
+/* Ties jiffies, in which records keep time, to the clocks of user space. */
+SEC("syscall")
+int fg_clock(struct fg_clock_reading *reading)
+{
+    reading->jiffies = bpf_jiffies64();
+    reading->boot_ns = bpf_ktime_get_boot_ns();
+    return 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * All maps of an instance. User space sets the sizes before load, pins each by its name and maps all but the
+ * blocklist into its memory.
+ */
+#ifndef FLOWGUARD_BPF_MAPS_H
+#define FLOWGUARD_BPF_MAPS_H
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct fg_control);
+} fg_control SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1); /* cpus * FG_EPOCHS * FG_MAX_INTERFACES * FG_DIRECTIONS */
+    __type(key, __u32);
+    __type(value, struct fg_counters);
+} fg_counters SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1); /* tables: cpus * FG_EPOCHS * FG_DIRECTIONS */
+    __type(key, __u32);
+    __type(value, struct fg_table_head);
+} fg_heads SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1); /* tables * fg_index_lines(capacity) */
+    __type(key, __u32);
+    __type(value, struct fg_index_line);
+} fg_index SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1); /* tables * capacity */
+    __type(key, __u32);
+    __type(value, struct fg_flow_record);
+} fg_records SEC(".maps");
+
+/* Written by user space alone: what outlives the daemon. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 2 * FG_MAX_INTERFACES * FG_DIRECTIONS);
+    __type(key, __u32);
+    __type(value, struct fg_ledger_entry);
+} fg_ledger SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, FG_MAX_INTERFACES);
+    __type(key, __u32);
+    __type(value, struct fg_interface);
+} fg_interfaces SEC(".maps");
+
+/* A hash, not an LRU: a full blocklist is an error that the user sees, never a silent eviction. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, FG_MAX_BLOCKS);
+    __type(key, struct fg_address);
+    __type(value, struct fg_block);
+} fg_blocks SEC(".maps");
+
+#endif
