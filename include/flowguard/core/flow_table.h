@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "flowguard/core/flow.h"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace flowguard {
+
+struct FlowTableConfig {
+    std::size_t max_flows = 1'000'000; ///< beyond it, half-open flows are evicted first, oldest first
+    std::size_t max_ended = 10'000;    ///< ended flows kept for `flows --ended`
+    std::chrono::seconds tcp_established_timeout{300};
+    std::chrono::seconds idle_timeout{60};   ///< UDP, ICMP, others
+    std::chrono::seconds closed_timeout{5};  ///< after FIN from both sides, or RST
+    std::chrono::seconds new_timeout{20};    ///< TCP without an answer
+    std::chrono::seconds active_timeout{1800}; ///< a flow older than this ends as `timeout` and goes on as a new one
+};
+
+struct FlowTableCounters {
+    std::uint64_t created = 0;
+    std::uint64_t evicted = 0; ///< lost before their time because max_flows was reached
+};
+
+/// Joins the kernel's one-directional records into biflows. Pure: times are arguments.
+class FlowTable {
+  public:
+    /// `seed` keeps outsiders from choosing colliding flows.
+    FlowTable(FlowTableConfig config, std::uint64_t seed);
+    ~FlowTable();
+    FlowTable(FlowTable &&) noexcept;
+    FlowTable &operator=(FlowTable &&) noexcept;
+
+    /// Adds one drained record. `first` and `last` are its times as realtime. Non-IP kinds are ignored.
+    void add(const fg_flow_record &record, fg_direction direction, TimeNs first, TimeNs last);
+    /// Ends the tick: advances rates by `seconds`, settles states, moves timed-out flows to ended().
+    void end_tick(TimeNs now, double seconds);
+
+    std::size_t size() const;
+    const FlowTableCounters &counters() const;
+    const RateClock &clock() const;
+    /// Copies of all active flows, in no order.
+    std::vector<Flow> active() const;
+    /// Ended flows, oldest first.
+    const std::deque<Flow> &ended() const;
+    /// Ends all flows of an interface that is detached.
+    void drop_slot(std::uint8_t slot, TimeNs now);
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+} // namespace flowguard
