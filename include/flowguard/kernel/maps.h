@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "flowguard/abi/counters.h"
+#include "flowguard/abi/policy.h"
+#include "flowguard/core/error.h"
+#include "flowguard/kernel/fd.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace flowguard {
+
+/// A memory-mapped BPF array. The kernel programs write to it at the same time.
+template <class T> class MappedArray {
+  public:
+    MappedArray() = default;
+    MappedArray(void *memory, std::size_t count) : memory_(static_cast<T *>(memory)), count_(count) {}
+
+    T &operator[](std::size_t index) const { return memory_[index]; }
+    std::size_t size() const { return count_; }
+    std::span<T> subspan(std::size_t first, std::size_t count) const { return {memory_ + first, count}; }
+
+  private:
+    T *memory_ = nullptr;
+    std::size_t count_ = 0;
+};
+
+/// The maps of one instance, pinned in a directory; mapped here for as long as this object lives.
+class Maps {
+  public:
+    /// Makes and pins all maps, or none. `capacity`: records per CPU, direction and epoch; a power of two.
+    static Result<Maps> create(const std::filesystem::path &pins, std::uint32_t capacity);
+    /// Opens pinned maps. NotRunning if there are none; Failed if they are of another ABI version or damaged.
+    static Result<Maps> open(const std::filesystem::path &pins);
+    /// Unpins the maps in `pins`; they go when the last program and process let go.
+    static void unpin(const std::filesystem::path &pins);
+
+    Maps(Maps &&) noexcept = default;
+    Maps &operator=(Maps &&) noexcept;
+    ~Maps();
+
+    int fd(const std::string &name) const;
+    const std::map<std::string, Fd> &fds() const { return fds_; }
+    /// Memory that the kernel holds for these maps.
+    std::uint64_t memory_bytes() const;
+    std::uint32_t capacity() const { return control().capacity; }
+    std::uint32_t cpus() const { return control().cpus; }
+    std::uint32_t tables() const { return cpus() * FG_EPOCHS * FG_DIRECTIONS; }
+
+    fg_control &control() const { return control_[0]; }
+    MappedArray<fg_counters> counters;
+    MappedArray<fg_table_head> heads;
+    MappedArray<fg_index_line> index;
+    MappedArray<fg_flow_record> records;
+    MappedArray<fg_ledger_entry> ledger;
+    MappedArray<fg_interface> interfaces;
+
+  private:
+    Maps() = default;
+    Result<void> map_all();
+    void unmap();
+
+    struct Mapping {
+        Mapping(void *at, std::size_t bytes) : memory(at), length(bytes) {}
+        void *memory;
+        std::size_t length;
+    };
+    template <class T> Result<MappedArray<T>> map(const char *name);
+
+    std::map<std::string, Fd> fds_;
+    std::vector<Mapping> mappings_;
+    MappedArray<fg_control> control_;
+};
+
+/// What create() would allocate in the kernel, in bytes.
+std::uint64_t map_memory(std::uint32_t capacity, std::uint32_t cpus);
+/// 65536 records, halved until the tables take no more than a twentieth of the memory.
+std::uint32_t default_capacity(std::uint32_t cpus, std::uint64_t memory_bytes);
+/// Usage error if `capacity` is no power of two within bounds or does not fit into half of the memory.
+Result<void> check_capacity(std::uint32_t capacity, std::uint32_t cpus, std::uint64_t memory_bytes);
+std::uint32_t possible_cpus();
+std::uint64_t physical_memory_bytes();
+
+} // namespace flowguard
