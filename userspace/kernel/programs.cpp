@@ -3,12 +3,12 @@
 
 #include "flowguard.skel.h"
 
+#include <bpf/bpf.h>
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdarg>
 #include <cstring>
-#include <thread>
+#include <ctime>
 
 namespace flowguard {
 namespace {
@@ -136,11 +136,9 @@ Result<KernelClock> KernelClock::load()
 
 Result<void> KernelClock::calibrate()
 {
-    LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &reading_, .ctx_size_in = sizeof reading_);
     fg_clock_reading reading{};
-    run.ctx_in = &reading;
-    run.ctx_out = &reading;
-    run.ctx_size_out = sizeof reading;
+    LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &reading, .ctx_out = &reading, .ctx_size_in = sizeof reading,
+                .ctx_size_out = sizeof reading);
     if (bpf_prog_test_run_opts(program_.get(), &run) != 0)
         return fail(ExitCode::Failed, fmt::format("cannot read the kernel's clock: {}", std::strerror(errno)));
     realtime_ = real_time_ns();
