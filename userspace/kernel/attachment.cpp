@@ -136,7 +136,8 @@ Result<Attachments::Hooked> Attachments::attach_tc(int program, const Device &de
     auto made = add_clsact(device.ifindex);
     if (!made)
         return std::unexpected(made.error());
-    maps_.interfaces[slot].owns_clsact |= *made ? 1 : 0;
+    if (*made)
+        maps_.interfaces[slot].owns_clsact = 1;
     if (auto added = add_filter(program, device.ifindex, direction); !added)
         return std::unexpected(added.error());
     return Hooked{FG_HOOK_CLSACT, program_id(program)};
@@ -181,14 +182,14 @@ Result<std::string> Attachments::attach(const Device &device, XdpMode mode, std:
 
     auto ingress = attach_ingress(*programs, device, mode, slot, note);
     if (!ingress) {
-        detach(slot);
+        undo(slot);
         return std::unexpected(ingress.error());
     }
     entry.ingress_hook = ingress->hook;
     entry.ingress_program_id = ingress->program_id;
     auto egress = attach_tc(programs->tc_egress(), device, FG_TX, slot);
     if (!egress) {
-        detach(slot);
+        undo(slot);
         return std::unexpected(egress.error());
     }
     entry.egress_hook = egress->hook;
@@ -210,11 +211,16 @@ void Attachments::release(std::uint32_t slot)
         remove_clsact(entry.ifindex);
 }
 
-bool Attachments::detach(std::uint32_t slot)
+void Attachments::undo(std::uint32_t slot)
 {
     release(slot);
-    const fg_interface entry = maps_.interfaces[slot];
     maps_.interfaces[slot] = {};
+}
+
+bool Attachments::detach(std::uint32_t slot)
+{
+    const fg_interface entry = maps_.interfaces[slot];
+    undo(slot);
     bool gone = true;
     for (const std::uint32_t id : {entry.ingress_program_id, entry.egress_program_id})
         gone = (id == 0 || wait_for_unload(id)) && gone;

@@ -49,6 +49,7 @@ class Attachments {
                                   std::string &note);
     Result<Hooked> attach_xdp(const Programs &programs, const Device &device, bool native, std::uint32_t slot);
     Result<Hooked> attach_tc(int program, const Device &device, fg_direction direction, std::uint32_t slot);
+    void undo(std::uint32_t slot);
     Result<void> pin(Fd link, std::uint32_t slot, fg_direction direction);
 
     Maps &maps_;

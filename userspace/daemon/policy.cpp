@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowguard/daemon/policy.h"
+
+#include "flowguard/kernel/programs.h"
+
+#include <fmt/format.h>
+
+namespace flowguard {
+namespace {
+
+constexpr std::int64_t longest_block_s = 10LL * 365 * 86400;
+
+std::string direction_name(std::uint32_t directions)
+{
+    return directions == FG_BLOCK_IN ? "in" : directions == FG_BLOCK_OUT ? "out" : "both";
+}
+
+Result<std::uint32_t> parse_directions(const std::string &name)
+{
+    if (name == "in")
+        return FG_BLOCK_IN;
+    if (name == "out")
+        return FG_BLOCK_OUT;
+    if (name == "both")
+        return FG_BLOCK_IN | FG_BLOCK_OUT;
+    return fail(ExitCode::Usage, fmt::format("unknown direction '{}': use in, out or both", name));
+}
+
+Result<IpAddress> parse_target(const std::string &text)
+{
+    const std::size_t slash = text.find('/');
+    auto address = IpAddress::parse(text.substr(0, slash));
+    if (!address || slash == std::string::npos)
+        return address;
+    const std::string length = text.substr(slash + 1);
+    if (length != (address->is_v4() ? "32" : "128"))
+        return fail(ExitCode::Usage,
+                    fmt::format("'{}' is not one address: this version blocks single addresses, not prefixes", text));
+    return address;
+}
+
+Result<BlockRequest> parse_request(const Json &request, std::uint32_t uid)
+{
+    auto target = parse_target(request.value("target", ""));
+    if (!target)
+        return std::unexpected(target.error());
+    auto directions = parse_directions(request.value("directions", "both"));
+    if (!directions)
+        return std::unexpected(directions.error());
+    BlockRequest block{.target = *target, .directions = *directions, .lifetime = {},
+                       .reason = request.value("reason", ""), .uid = uid};
+    if (request.contains("for_s")) {
+        const auto lifetime = request.at("for_s").get<std::int64_t>();
+        if (lifetime <= 0 || lifetime > longest_block_s)
+            return fail(ExitCode::Usage, "a block lasts from 1 second to 10 years");
+        block.lifetime = std::chrono::seconds(lifetime);
+    }
+    return block;
+}
+
+Json block_to_json(const Block &block, std::uint64_t boot_ns, TimeNs now)
+{
+    const fg_block &entry = block.entry;
+    Json json{{"id", entry.id},
+              {"target", block.target.to_string()},
+              {"directions", direction_name(entry.directions)},
+              {"reason", entry.reason},
+              {"uid", entry.uid},
+              {"created", format_time(static_cast<TimeNs>(entry.created_realtime_ns))}};
+    if (entry.expires_boot_ns != 0) {
+        const std::uint64_t left = entry.expires_boot_ns - boot_ns;
+        json["expires"] = format_time(now + static_cast<TimeNs>(left));
+        json["remaining_s"] = static_cast<double>(left / 1'000'000) / 1000;
+    }
+    json["packets"] = entry.packets;
+    json["bytes"] = entry.bytes;
+    return json;
+}
+
+} // namespace
+
+std::optional<std::string> refusal(const IpAddress &target, const std::vector<Protected> &protect)
+{
+    if (target.is_unspecified())
+        return "no single host";
+    if (target.is_loopback())
+        return "this host itself";
+    if (target.is_multicast())
+        return "a multicast or broadcast address";
+    for (const auto &[address, why] : protect)
+        if (address == target)
+            return why;
+    return {};
+}
+
+Result<Json> block(Maps &maps, const Json &request, std::uint32_t uid, const std::vector<Protected> &protect)
+{
+    auto wanted = parse_request(request, uid);
+    if (!wanted)
+        return std::unexpected(wanted.error());
+    const std::string target = wanted->target.to_string();
+    if (const auto why = refusal(wanted->target, protect); why && !request.value("force", false))
+        return fail(ExitCode::Refused, fmt::format("{} is {} and is protected; '--force' blocks it all the same", target, *why));
+    const bool dry_run = request.value("dry_run", false);
+    auto change = Blocklist(maps).add(*wanted, boot_time_ns(), real_time_ns(), dry_run);
+    if (!change)
+        return std::unexpected(change.error());
+    return Json{{"changed", change->changed}, {"id", change->id}, {"target", target}, {"dry_run", dry_run}};
+}
+
+Result<Json> unblock(Maps &maps, const std::string &target_or_id, bool dry_run)
+{
+    auto change = Blocklist(maps).remove(target_or_id, boot_time_ns(), dry_run);
+    if (!change)
+        return std::unexpected(change.error());
+    Json json{{"changed", change->changed}};
+    if (change->changed || change->target != IpAddress())
+        json["target"] = change->target.to_string();
+    if (change->id != 0)
+        json["id"] = change->id;
+    json["dry_run"] = dry_run;
+    return json;
+}
+
+Result<Json> list_blocks(Maps &maps)
+{
+    const std::uint64_t boot_ns = boot_time_ns();
+    auto blocks = Blocklist(maps).list(boot_ns);
+    if (!blocks)
+        return std::unexpected(blocks.error());
+    Json list = Json::array();
+    for (const Block &block : *blocks)
+        list.push_back(block_to_json(block, boot_ns, real_time_ns()));
+    return Json{{"blocks", list}, {"count", blocks->size()}, {"capacity", FG_MAX_BLOCKS}};
+}
+
+} // namespace flowguard
