@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "flowguard/core/flow_table.h"
+#include "flowguard/core/json.h"
+#include "flowguard/core/snapshot.h"
+#include "flowguard/daemon/config.h"
+#include "flowguard/kernel/attachment.h"
+#include "flowguard/kernel/drain.h"
+
+#include <array>
+#include <memory>
+#include <mutex>
+
+namespace flowguard {
+
+/// One instance at work: owns the maps, drains them, keeps flows and publishes a snapshot per tick.
+/// All members may be called from any thread; snapshot() never waits for a drain.
+class Engine {
+  public:
+    /// Adopts what is pinned in `pins`, or makes it. The caller holds the instance lock.
+    static Result<std::unique_ptr<Engine>> start(std::filesystem::path pins, Config config);
+
+    /// Drains, settles interfaces and publishes. An error is for the log; the next tick tries again.
+    Result<void> tick();
+    std::shared_ptr<const Snapshot> snapshot() const;
+
+    /// All of `names`, or none. The first tick has been drained when it returns.
+    Result<Json> attach(const std::vector<std::string> &names, XdpMode mode, bool dry_run);
+    /// Without names: everything, and the maps go too. Names that are not attached are no error.
+    Result<Json> detach(const std::vector<std::string> &names, bool dry_run);
+    Result<Json> block(const Json &request, std::uint32_t uid);
+    Result<Json> unblock(const std::string &target_or_id, bool dry_run);
+    Result<Json> blocks();
+    bool has_interfaces() const;
+
+  private:
+    /// What is kept per slot beside the kernel's ledger.
+    struct Port {
+        struct Side {
+            fg_ledger_entry seen{};
+            RateWindow bits, packets, dropped;
+        };
+        std::array<Side, FG_DIRECTIONS> sides;
+        std::string note;
+        bool present = true;
+    };
+
+    Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock clock);
+    Result<void> drain();
+    void settle_interfaces();
+    void settle(std::uint32_t slot);
+    void reattach(std::uint32_t slot);
+    void count_rates();
+    void publish();
+    InterfaceStatus describe(std::uint32_t slot) const;
+    DirectionTotals totals(std::uint32_t slot, fg_direction direction) const;
+    Json attached_json(const std::vector<std::string> &names, bool changed) const;
+    Result<Json> attach_all(const std::vector<Device> &devices, XdpMode mode);
+    void detach_slot(std::uint32_t slot);
+    RecordVisitor visitor();
+
+    std::filesystem::path pins_;
+    Config config_;
+    Maps maps_;
+    KernelClock clock_;
+    Attachments attachments_;
+    Drain drain_;
+    FlowTable flows_;
+    std::array<Port, FG_MAX_INTERFACES> ports_;
+    std::vector<std::string> features_;
+    TimeNs since_ = 0;
+    TimeNs last_tick_ = 0;
+    std::uint64_t ticks_ = 0;
+    mutable std::mutex mutex_;
+    mutable std::mutex snapshot_mutex_;
+    std::shared_ptr<const Snapshot> snapshot_;
+};
+
+/// Takes off and unpins everything of an instance whose daemon is gone. Returns the names that were attached.
+Result<std::vector<std::string>> clean_up(const std::filesystem::path &pins, const std::vector<std::string> &names,
+                                          bool dry_run);
+
+} // namespace flowguard

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowguard/daemon/engine.h"
+
+#include "flowguard/daemon/policy.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <net/if.h>
+#include <unistd.h>
+
+namespace flowguard {
+namespace {
+
+Result<Maps> open_or_create(const std::filesystem::path &pins, const Config &config)
+{
+    auto opened = Maps::open(pins);
+    if (opened || opened.error().code != ExitCode::NotRunning)
+        return opened;
+    const std::uint32_t capacity =
+        config.capacity.value_or(default_capacity(possible_cpus(), physical_memory_bytes()));
+    if (auto fits = check_capacity(capacity, possible_cpus(), physical_memory_bytes()); !fits)
+        return std::unexpected(fits.error());
+    std::error_code error;
+    std::filesystem::create_directories(pins, error);
+    if (error)
+        return fail(ExitCode::Failed, fmt::format("cannot make {}: {}", pins.string(), error.message()));
+    Maps::unpin(pins); /* what an interrupted start may have left */
+    return Maps::create(pins, capacity);
+}
+
+void remove_directories(const std::filesystem::path &pins)
+{
+    std::error_code ignored;
+    std::filesystem::remove(pins, ignored);
+    std::filesystem::remove(pins.parent_path(), ignored); /* stays if another instance is in it */
+}
+
+std::uint64_t bits(const fg_volume &volume) { return volume.bytes * 8; }
+
+Volume volume_of(const fg_volume &volume) { return {volume.packets, volume.bytes}; }
+
+} // namespace
+
+Engine::Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock clock)
+    : pins_(std::move(pins)), config_(std::move(config)), maps_(std::move(maps)), clock_(std::move(clock)),
+      attachments_(maps_, pins_), drain_(maps_), flows_(config_.flows, maps_.control().hash_seed),
+      features_(describe_features()), since_(real_time_ns())
+{
+}
+
+Result<std::unique_ptr<Engine>> Engine::start(std::filesystem::path pins, Config config)
+{
+    if (auto able = check_host(); !able)
+        return std::unexpected(able.error());
+    if (config.capacity)
+        if (auto fits = check_capacity(*config.capacity, possible_cpus(), physical_memory_bytes()); !fits)
+            return std::unexpected(fits.error());
+    auto clock = KernelClock::load();
+    if (!clock)
+        return std::unexpected(clock.error());
+    auto maps = open_or_create(pins, config);
+    if (!maps)
+        return std::unexpected(maps.error());
+    std::unique_ptr<Engine> engine(new Engine(std::move(pins), std::move(config), std::move(*maps), std::move(*clock)));
+    if (auto recovered = engine->drain_.recover(engine->visitor()); !recovered)
+        return std::unexpected(recovered.error());
+    for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
+        for (const auto direction : {FG_RX, FG_TX})
+            engine->ports_[slot].sides[direction].seen = engine->drain_.ledger(slot, direction);
+    if (auto ticked = engine->tick(); !ticked)
+        return std::unexpected(ticked.error());
+    return engine;
+}
+
+RecordVisitor Engine::visitor()
+{
+    return [this](const fg_flow_record &record, fg_direction direction) {
+        flows_.add(record, direction, clock_.to_realtime(record.first), clock_.to_realtime(record.last));
+    };
+}
+
+Result<void> Engine::tick()
+{
+    const std::lock_guard lock(mutex_);
+    if (auto drained = drain(); !drained)
+        return drained;
+    settle_interfaces();
+    publish();
+    return {};
+}
+
+Result<void> Engine::drain()
+{
+    if (auto calibrated = clock_.calibrate(); !calibrated)
+        return calibrated;
+    if (auto drained = drain_.run(visitor()); !drained)
+        return drained;
+    const TimeNs now = clock_.realtime();
+    /* The wall clock may be set; rates only need a sane span. */
+    const double elapsed = last_tick_ ? static_cast<double>(now - last_tick_) / 1e9 : config_.tick_ms / 1e3;
+    const double seconds = std::clamp(elapsed, 0.01, 60.0);
+    last_tick_ = now;
+    count_rates();
+    flows_.end_tick(now, seconds);
+    ticks_++;
+    return {};
+}
+
+void Engine::count_rates()
+{
+    for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++) {
+        if (maps_.interfaces[slot].ifindex == 0)
+            continue;
+        for (const auto direction : {FG_RX, FG_TX}) {
+            Port::Side &side = ports_[slot].sides[direction];
+            const fg_ledger_entry &sum = drain_.ledger(slot, direction);
+            side.bits.add(flows_.clock(), static_cast<double>(bits(sum.total) - bits(side.seen.total)));
+            side.packets.add(flows_.clock(), static_cast<double>(sum.total.packets - side.seen.total.packets));
+            side.dropped.add(flows_.clock(), static_cast<double>(sum.dropped.packets - side.seen.dropped.packets));
+            side.seen = sum;
+        }
+    }
+}
+
+void Engine::settle_interfaces()
+{
+    for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
+        if (maps_.interfaces[slot].ifindex != 0)
+            settle(slot);
+}
+
+void Engine::settle(std::uint32_t slot)
+{
+    fg_interface &entry = maps_.interfaces[slot];
+    Port &port = ports_[slot];
+    const std::uint32_t now = ifindex_of(entry.name);
+    if (now == 0) {
+        char renamed[IF_NAMESIZE] = {};
+        if (if_indextoname(entry.ifindex, renamed)) {
+            spdlog::info("{} is now called {}", entry.name, renamed);
+            std::ranges::copy(renamed, entry.name);
+            return;
+        }
+        if (port.present)
+            spdlog::warn("{} is gone; it is attached again when it comes back", entry.name);
+        port.present = false;
+        port.note = "the device is gone; it is attached again when it comes back";
+        return;
+    }
+    if (!attachments_.is_intact(slot))
+        reattach(slot);
+}
+
+void Engine::reattach(std::uint32_t slot)
+{
+    const std::string name = maps_.interfaces[slot].name;
+    const auto mode = static_cast<XdpMode>(maps_.interfaces[slot].xdp_mode);
+    const fg_interface before = maps_.interfaces[slot];
+    auto device = find_device(name);
+    attachments_.release(slot);
+    auto note = device ? attachments_.attach(*device, mode, slot) : std::unexpected(device.error());
+    Port &port = ports_[slot];
+    if (note) {
+        spdlog::warn("attached {} again: its device was replaced, or somebody took the programs off", name);
+        port.note = *note;
+        port.present = true;
+        return;
+    }
+    /* Keep the slot, so that the next tick tries again and the sums stay. */
+    maps_.interfaces[slot] = before;
+    if (port.note != note.error().message)
+        spdlog::error("cannot attach {} again: {}", name, note.error().message);
+    port.note = note.error().message;
+}
+
+DirectionTotals Engine::totals(std::uint32_t slot, fg_direction direction) const
+{
+    const fg_ledger_entry &sum = drain_.ledger(slot, direction);
+    const Port::Side &side = ports_[slot].sides[direction];
+    return {.total = volume_of(sum.total),
+            .dropped = volume_of(sum.dropped),
+            .flows = volume_of(sum.flows),
+            .overflow = volume_of(sum.overflow[FG_OVERFLOW_RECORDS_FULL]) +
+                        volume_of(sum.overflow[FG_OVERFLOW_INDEX_FULL]),
+            .non_ip = volume_of(sum.non_ip),
+            .bits = side.bits.rates(flows_.clock()),
+            .packets = side.packets.rates(flows_.clock()),
+            .dropped_packets = side.dropped.rates(flows_.clock())};
+}
+
+InterfaceStatus Engine::describe(std::uint32_t slot) const
+{
+    const fg_interface &entry = maps_.interfaces[slot];
+    InterfaceStatus status{.name = entry.name,
+                           .ifindex = entry.ifindex,
+                           .slot = static_cast<std::uint8_t>(slot),
+                           .present = ports_[slot].present,
+                           .ingress_hook = std::string(hook_name(entry.ingress_hook)),
+                           .egress_hook = std::string(hook_name(entry.egress_hook)),
+                           .ingress_program_id = entry.ingress_program_id,
+                           .egress_program_id = entry.egress_program_id,
+                           .note = ports_[slot].note,
+                           .rx = totals(slot, FG_RX),
+                           .tx = totals(slot, FG_TX),
+                           .losses = {}};
+    if (!status.present)
+        status.ingress_hook = status.egress_hook = "off";
+    return status;
+}
+
+void Engine::publish()
+{
+    auto snapshot = std::make_shared<Snapshot>();
+    snapshot->tick = ticks_;
+    snapshot->time = clock_.realtime();
+    snapshot->daemon_since = since_;
+    snapshot->daemon_pid = getpid();
+    snapshot->tick_ms = config_.tick_ms;
+    snapshot->table_capacity = maps_.capacity();
+    snapshot->kernel_memory_bytes = maps_.memory_bytes();
+    if (maps_.control().blocks_used)
+        if (auto blocks = Blocklist(maps_).list(clock_.boot_ns()))
+            snapshot->blocks = blocks->size();
+    snapshot->features = features_;
+    for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
+        if (maps_.interfaces[slot].ifindex != 0)
+            snapshot->interfaces.push_back(describe(slot));
+    snapshot->flows = flows_.active();
+    snapshot->ended = std::make_shared<const std::vector<Flow>>(flows_.ended().begin(), flows_.ended().end());
+    snapshot->clock = flows_.clock();
+    snapshot->own_addresses = own_addresses();
+    const std::lock_guard lock(snapshot_mutex_);
+    snapshot_ = std::move(snapshot);
+}
+
+std::shared_ptr<const Snapshot> Engine::snapshot() const
+{
+    const std::lock_guard lock(snapshot_mutex_);
+    return snapshot_;
+}
+
+bool Engine::has_interfaces() const
+{
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(maps_.interfaces.subspan(0, FG_MAX_INTERFACES),
+                               [](const fg_interface &entry) { return entry.ifindex != 0; });
+}
+
+Json Engine::attached_json(const std::vector<std::string> &names, bool changed) const
+{
+    Json list = Json::array();
+    for (const std::string &name : names) {
+        const auto slot = attachments_.find(name);
+        if (!slot)
+            continue;
+        const InterfaceStatus status = describe(*slot);
+        list.push_back({{"name", name},
+                        {"ingress", {{"hook", status.ingress_hook}, {"program_id", status.ingress_program_id}}},
+                        {"egress", {{"hook", status.egress_hook}, {"program_id", status.egress_program_id}}},
+                        {"note", status.note}});
+    }
+    return Json{{"changed", changed}, {"interfaces", list}};
+}
+
+Result<Json> Engine::attach(const std::vector<std::string> &names, XdpMode mode, bool dry_run)
+{
+    const std::lock_guard lock(mutex_);
+    std::vector<Device> missing;
+    for (const std::string &name : names) {
+        auto device = find_device(name);
+        if (!device)
+            return std::unexpected(device.error());
+        if (!attachments_.find(name) &&
+            std::ranges::none_of(missing, [&](const Device &other) { return other.name == name; }))
+            missing.push_back(std::move(*device));
+    }
+    if (missing.empty() || dry_run)
+        return attached_json(names, !missing.empty());
+    if (auto attached = attach_all(missing, mode); !attached)
+        return attached;
+    if (auto drained = drain(); !drained)
+        return std::unexpected(drained.error());
+    publish();
+    return attached_json(names, true);
+}
+
+Result<Json> Engine::attach_all(const std::vector<Device> &devices, XdpMode mode)
+{
+    std::vector<std::uint32_t> done;
+    for (const Device &device : devices) {
+        const auto slot = attachments_.free_slot();
+        Result<std::string> note = slot ? Result<std::string>{} : std::unexpected(slot.error());
+        if (slot) {
+            ports_[*slot] = {};
+            drain_.reset_slot(*slot);
+            note = attachments_.attach(device, mode, *slot);
+        }
+        if (!note) {
+            for (const std::uint32_t attached : done)
+                attachments_.detach(attached);
+            return std::unexpected(note.error());
+        }
+        ports_[*slot].note = *note;
+        done.push_back(*slot);
+        spdlog::info("attached {}: {} and {}{}{}", device.name, hook_name(maps_.interfaces[*slot].ingress_hook),
+                     hook_name(maps_.interfaces[*slot].egress_hook), note->empty() ? "" : "; ", *note);
+    }
+    return Json();
+}
+
+void Engine::detach_slot(std::uint32_t slot)
+{
+    const std::string name = maps_.interfaces[slot].name;
+    if (!attachments_.detach(slot))
+        spdlog::warn("the kernel still holds a program of {}", name);
+    spdlog::info("detached {}", name);
+}
+
+Result<Json> Engine::detach(const std::vector<std::string> &names, bool dry_run)
+{
+    const std::lock_guard lock(mutex_);
+    std::vector<std::uint32_t> slots;
+    Json list = Json::array();
+    for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++) {
+        const fg_interface &entry = maps_.interfaces[slot];
+        if (entry.ifindex == 0 || (!names.empty() && std::ranges::find(names, entry.name) == names.end()))
+            continue;
+        slots.push_back(slot);
+        list.push_back(entry.name);
+    }
+    const bool ending = names.empty();
+    const Json answer{{"changed", ending || !slots.empty()}, {"interfaces", list}, {"ending", ending}};
+    if (dry_run)
+        return answer;
+    for (const std::uint32_t slot : slots)
+        detach_slot(slot);
+    /* Twice: what the programs counted last may stand in either half. */
+    for (int i = 0; i < 2 && !slots.empty(); i++)
+        if (auto drained = drain(); !drained)
+            return std::unexpected(drained.error());
+    for (const std::uint32_t slot : slots)
+        flows_.drop_slot(static_cast<std::uint8_t>(slot), clock_.realtime());
+    if (ending) {
+        Maps::unpin(pins_);
+        remove_directories(pins_);
+    }
+    publish();
+    return answer;
+}
+
+Result<Json> Engine::block(const Json &request, std::uint32_t uid)
+{
+    std::vector<Protected> protect = protected_addresses();
+    for (const IpAddress &address : config_.protect)
+        protect.push_back({address, "protected by the configuration"});
+    const std::lock_guard lock(mutex_);
+    return flowguard::block(maps_, request, uid, protect);
+}
+
+Result<Json> Engine::unblock(const std::string &target_or_id, bool dry_run)
+{
+    const std::lock_guard lock(mutex_);
+    return flowguard::unblock(maps_, target_or_id, dry_run);
+}
+
+Result<Json> Engine::blocks()
+{
+    const std::lock_guard lock(mutex_);
+    return list_blocks(maps_);
+}
+
+Result<std::vector<std::string>> clean_up(const std::filesystem::path &pins, const std::vector<std::string> &names,
+                                          bool dry_run)
+{
+    auto maps = Maps::open(pins);
+    std::vector<std::string> detached;
+    if (maps) {
+        Attachments attachments(*maps, pins);
+        for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++) {
+            const std::string name = maps->interfaces[slot].name;
+            if (maps->interfaces[slot].ifindex == 0 ||
+                (!names.empty() && std::ranges::find(names, name) == names.end()))
+                continue;
+            detached.push_back(name);
+            if (!dry_run)
+                attachments.detach(slot);
+        }
+    } else if (maps.error().code == ExitCode::Permission) {
+        return std::unexpected(maps.error());
+    }
+    if (names.empty() && !dry_run) {
+        /* Maps of another version: links are found by their pins alone, and go with them. */
+        std::error_code ignored;
+        std::filesystem::remove_all(pins, ignored);
+        remove_directories(pins);
+    }
+    return detached;
+}
+
+} // namespace flowguard
