@@ -241,8 +241,7 @@ bool Attachments::is_intact(std::uint32_t slot) const
         std::uint32_t length = sizeof info;
         if (!link || bpf_obj_get_info_by_fd(link.get(), &info, &length) != 0)
             return false;
-        const std::uint32_t ifindex = hook == FG_HOOK_TCX ? entry.ifindex : info.xdp.ifindex;
-        if (ifindex != entry.ifindex)
+        if (info.xdp.ifindex != entry.ifindex) /* tcx has it in the same place */
             return false;
     }
     return true;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Straight on the pinned maps, for when the daemon is not there. */
+#include "flowguard/daemon/config.h"
+#include "flowguard/daemon/daemon.h"
+#include "flowguard/daemon/engine.h"
+#include "flowguard/daemon/instance_lock.h"
+#include "flowguard/daemon/policy.h"
+
+#include <unistd.h>
+
+namespace flowguard {
+namespace {
+
+/// Runs `action` on the pinned maps, under the instance lock.
+template <class Action> Result<Json> with_maps(const InstancePaths &paths, Action action)
+{
+    if (auto able = check_host(); !able)
+        return std::unexpected(able.error());
+    auto maps = Maps::open(paths.pins);
+    if (!maps && maps.error().code == ExitCode::NotRunning)
+        return fail(ExitCode::NotRunning, "nothing is attached: run 'flowguard attach IFACE' first");
+    if (!maps)
+        return std::unexpected(maps.error());
+    auto lock = InstanceLock::take(paths.lock);
+    if (!lock)
+        return std::unexpected(lock.error());
+    return action(*maps);
+}
+
+void remove_run_files(const InstancePaths &paths)
+{
+    std::error_code ignored;
+    for (const auto &path : {paths.socket, paths.lock, paths.log, paths.run_dir})
+        std::filesystem::remove(path, ignored); /* the directory only if it is empty */
+    if (paths.run_dir.filename() != "flowguard")
+        std::filesystem::remove(paths.run_dir.parent_path(), ignored);
+}
+
+} // namespace
+
+Result<Json> detach_without_daemon(const InstancePaths &paths, const std::vector<std::string> &names, bool dry_run)
+{
+    if (auto able = check_host(); !able)
+        return std::unexpected(able.error());
+    auto lock = InstanceLock::take(paths.lock);
+    if (!lock)
+        return std::unexpected(lock.error());
+    std::error_code ignored;
+    const bool pinned = std::filesystem::exists(paths.pins, ignored);
+    auto detached = clean_up(paths.pins, names, dry_run);
+    if (!detached)
+        return std::unexpected(detached.error());
+    if (!dry_run && (names.empty() || !pinned))
+        remove_run_files(paths);
+    return Json{{"changed", names.empty() ? pinned : !detached->empty()}, {"interfaces", *detached}, {"ending", names.empty()}};
+}
+
+Result<Json> block_without_daemon(const InstancePaths &paths, const Json &request)
+{
+    return with_maps(paths, [&](Maps &maps) { return block(maps, request, getuid(), protected_addresses()); });
+}
+
+Result<Json> unblock_without_daemon(const InstancePaths &paths, const std::string &target_or_id, bool dry_run)
+{
+    return with_maps(paths, [&](Maps &maps) { return unblock(maps, target_or_id, dry_run); });
+}
+
+Result<Json> blocks_without_daemon(const InstancePaths &paths)
+{
+    return with_maps(paths, [](Maps &maps) { return list_blocks(maps); });
+}
+
+} // namespace flowguard
