@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowguard/daemon/endpoints.h"
+
+#include "flowguard/core/top.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <fmt/format.h>
+
+#include <charconv>
+#include <chrono>
+
+namespace flowguard {
+namespace {
+
+constexpr auto longest_poll = std::chrono::seconds(5);
+constexpr auto poll_step = std::chrono::milliseconds(20);
+constexpr std::string_view blocks_prefix = "/v1/blocks/";
+
+int http_status(ExitCode code)
+{
+    switch (code) {
+    case ExitCode::Done:
+        return 200;
+    case ExitCode::Usage:
+        return 400;
+    case ExitCode::Permission:
+        return 403;
+    case ExitCode::NotRunning:
+        return 404;
+    case ExitCode::Refused:
+        return 422;
+    case ExitCode::Failed:
+        break;
+    }
+    return 500;
+}
+
+Response respond(const Result<Json> &result)
+{
+    if (result)
+        return {200, *result};
+    return {http_status(result.error().code),
+            {{"error", result.error().message}, {"code", static_cast<int>(result.error().code)}}};
+}
+
+std::string parameter(const Request &request, const std::string &name, const std::string &otherwise)
+{
+    const auto found = request.query.find(name);
+    return found == request.query.end() || found->second.empty() ? otherwise : found->second;
+}
+
+bool flag(const Request &request, const std::string &name)
+{
+    const std::string value = parameter(request, name, "0");
+    return value != "0" && value != "false";
+}
+
+Result<std::uint64_t> number(const Request &request, const std::string &name, std::uint64_t otherwise)
+{
+    const std::string text = parameter(request, name, "");
+    std::uint64_t value = otherwise;
+    const char *end = text.data() + text.size();
+    if (!text.empty() && std::from_chars(text.data(), end, value).ptr != end)
+        return fail(ExitCode::Usage, fmt::format("'{}' is not a number for '{}'", text, name));
+    return value;
+}
+
+/// What flows and top select by.
+struct Selection {
+    SortBy sort;
+    FlowFilter filter;
+    std::size_t limit;
+};
+
+Result<Selection> selection(const Request &request, const std::string &sort, std::uint64_t limit)
+{
+    auto by = parse_sort_by(parameter(request, "sort", sort));
+    if (!by)
+        return std::unexpected(by.error());
+    auto filter = FlowFilter::compile(parameter(request, "filter", ""));
+    if (!filter)
+        return std::unexpected(filter.error());
+    auto rows = number(request, "n", limit);
+    if (!rows)
+        return std::unexpected(rows.error());
+    return Selection{*by, std::move(*filter), *rows};
+}
+
+} // namespace
+
+boost::asio::awaitable<Response> Endpoints::handle(const Request &request)
+{
+    if (request.method != "GET") {
+        Response response = change(request);
+        co_return response;
+    }
+    if (request.path == "/v1/top" && request.query.contains("after")) {
+        const auto after = number(request, "after", 0);
+        const auto deadline = std::chrono::steady_clock::now() + longest_poll;
+        boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+        while (after && engine_.snapshot()->tick <= *after && std::chrono::steady_clock::now() < deadline) {
+            timer.expires_after(poll_step);
+            co_await timer.async_wait(boost::asio::use_awaitable);
+        }
+    }
+    Response response = get(request);
+    co_return response;
+}
+
+Response Endpoints::get(const Request &request)
+{
+    if (request.path == "/v1/version")
+        return respond(Json{{"version", settings_.version}, {"api", 1}, {"abi", FG_ABI_VERSION}, {"instance", settings_.instance}});
+    if (request.path == "/v1/status")
+        return respond(status_to_json(*engine_.snapshot(), settings_.version, flag(request, "verbose")));
+    if (request.path == "/v1/flows")
+        return respond(flows(request));
+    if (request.path == "/v1/top")
+        return respond(top(request));
+    if (request.path == "/v1/blocks")
+        return respond(engine_.blocks());
+    return respond(fail(ExitCode::NotRunning, fmt::format("there is no {}", request.path)));
+}
+
+Result<Json> Endpoints::flows(const Request &request) const
+{
+    const auto wanted = selection(request, "bytes", 0);
+    if (!wanted)
+        return std::unexpected(wanted.error());
+    const auto snapshot = engine_.snapshot();
+    const std::vector<Flow> &all = flag(request, "ended") ? *snapshot->ended : snapshot->flows;
+    Json list = Json::array();
+    for (const Flow *flow : select_flows(all, snapshot->clock, wanted->filter, wanted->sort, wanted->limit))
+        list.push_back(flow_to_json(*flow, *snapshot));
+    return Json{{"flows", list}};
+}
+
+Result<Json> Endpoints::top(const Request &request) const
+{
+    const auto by = parse_top_by(parameter(request, "by", "flow"));
+    if (!by)
+        return std::unexpected(by.error());
+    const auto wanted = selection(request, "rate", 20);
+    if (!wanted)
+        return std::unexpected(wanted.error());
+    Json json = top_to_json(*engine_.snapshot(), *by, wanted->sort, wanted->filter, wanted->limit);
+    json["filter"] = parameter(request, "filter", "");
+    return json;
+}
+
+Response Endpoints::change(const Request &request)
+{
+    try {
+        if (request.method == "POST" && request.path == "/v1/attach")
+            return respond(attach(request.body));
+        if (request.method == "POST" && request.path == "/v1/detach")
+            return respond(detach(request.body));
+        if (request.method == "POST" && request.path == "/v1/blocks")
+            return respond(engine_.block(request.body, request.peer.uid));
+        if (request.method == "DELETE" && request.path.starts_with(blocks_prefix))
+            return respond(engine_.unblock(request.path.substr(blocks_prefix.size()), flag(request, "dry_run")));
+    } catch (const Json::exception &error) {
+        return respond(fail(ExitCode::Usage, fmt::format("the request's JSON does not fit: {}", error.what())));
+    }
+    return respond(fail(ExitCode::NotRunning, fmt::format("there is no {} {}", request.method, request.path)));
+}
+
+Result<Json> Endpoints::attach(const Json &body)
+{
+    const auto mode = parse_xdp_mode(body.value("xdp_mode", "auto"));
+    if (!mode)
+        return std::unexpected(mode.error());
+    const auto names = body.value("interfaces", std::vector<std::string>());
+    if (names.empty())
+        return fail(ExitCode::Usage, "attach needs the name of an interface; 'ip link' lists them");
+    return engine_.attach(names, *mode, body.value("dry_run", false));
+}
+
+Result<Json> Endpoints::detach(const Json &body)
+{
+    const bool dry_run = body.value("dry_run", false);
+    auto answer = engine_.detach(body.value("interfaces", std::vector<std::string>()), dry_run);
+    if (!answer || dry_run)
+        return answer;
+    if (answer->value("ending", false))
+        settings_.on_ending(false);
+    else if (!engine_.has_interfaces())
+        settings_.on_ending(true);
+    return answer;
+}
+
+} // namespace flowguard
