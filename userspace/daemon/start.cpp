@@ -80,6 +80,18 @@ Result<std::string> read_line(int fd)
     return text;
 }
 
+/// After a start that failed; a lock file means that another daemon lives here.
+void remove_unused(const InstancePaths &paths)
+{
+    std::error_code ignored;
+    if (std::filesystem::exists(paths.lock, ignored))
+        return;
+    std::filesystem::remove(paths.log, ignored);
+    std::filesystem::remove(paths.run_dir, ignored);
+    if (paths.run_dir.filename() != "flowguard")
+        std::filesystem::remove(paths.run_dir.parent_path(), ignored);
+}
+
 } // namespace
 
 Result<Json> start_daemon(const DaemonRun &run)
@@ -110,6 +122,7 @@ Result<Json> start_daemon(const DaemonRun &run)
         return fail(ExitCode::Failed, fmt::format("the daemon's answer makes no sense; {} says more", run.paths.log.string()));
     if (answer.contains("error")) {
         waitpid(*pid, nullptr, 0);
+        remove_unused(run.paths);
         return fail(static_cast<ExitCode>(answer.value("code", 1)), answer.value("error", ""));
     }
     return answer;
