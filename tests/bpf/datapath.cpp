@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "datapath.h"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+
+namespace flowguard::test {
+namespace {
+
+int run(int program, const Packet &packet, unsigned times)
+{
+    std::vector<std::uint8_t> out(packet.bytes().size() + 256);
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet.bytes().data(), .data_out = out.data(),
+                .data_size_in = static_cast<__u32>(packet.bytes().size()),
+                .data_size_out = static_cast<__u32>(out.size()), .repeat = static_cast<int>(times));
+    const int error = bpf_prog_test_run_opts(program, &options);
+    EXPECT_EQ(error, 0) << "PROG_TEST_RUN refuses " << packet.bytes().size() << " bytes";
+    return static_cast<int>(options.retval);
+}
+
+} // namespace
+
+void DatapathTest::SetUp()
+{
+    if (const auto able = check_host(); !able)
+        GTEST_FAIL() << able.error().message;
+    pins_ = fmt::format("/sys/fs/bpf/flowguard-test-{}", getpid());
+    std::filesystem::create_directory(pins_);
+}
+
+void DatapathTest::TearDown()
+{
+    Maps::unpin(pins_);
+    std::filesystem::remove(pins_);
+}
+
+void DatapathTest::load(std::uint32_t capacity, fg_link link)
+{
+    auto maps = Maps::create(pins_, capacity);
+    ASSERT_TRUE(maps) << maps.error().message;
+    maps_.emplace(std::move(*maps));
+    auto programs = Programs::load(*maps_, Device{.name = "test", .ifindex = 1, .link = link, .up = true}, 3);
+    ASSERT_TRUE(programs) << programs.error().message;
+    programs_.emplace(std::move(*programs));
+    drain_.emplace(*maps_);
+}
+
+int DatapathTest::run_xdp(const Packet &packet, unsigned times) { return run(programs_->xdp(), packet, times); }
+int DatapathTest::run_egress(const Packet &packet, unsigned times) { return run(programs_->tc_egress(), packet, times); }
+
+std::vector<DatapathTest::Seen> DatapathTest::drain()
+{
+    std::vector<Seen> seen;
+    const auto drained =
+        drain_->run([&](const fg_flow_record &record, fg_direction direction) { seen.push_back({record, direction}); });
+    EXPECT_TRUE(drained) << drained.error().message;
+    return seen;
+}
+
+fg_flow_record DatapathTest::only()
+{
+    const auto seen = drain();
+    EXPECT_EQ(seen.size(), 1U);
+    return seen.empty() ? fg_flow_record{} : seen.front().record;
+}
+
+} // namespace flowguard::test

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "packet.h"
+
+#include "flowguard/kernel/blocklist.h"
+#include "flowguard/kernel/drain.h"
+#include "flowguard/kernel/programs.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace flowguard::test {
+
+/// The programs on maps of their own, fed by PROG_TEST_RUN.
+class DatapathTest : public testing::Test {
+  protected:
+    void SetUp() override;
+    void TearDown() override;
+
+    void load(std::uint32_t capacity = 1024, fg_link link = FG_LINK_ETHERNET);
+    /// The verdict: XDP_DROP (1), XDP_PASS (2).
+    int run_xdp(const Packet &packet, unsigned times = 1);
+    /// The verdict: -1 to go on, 2 to drop.
+    int run_egress(const Packet &packet, unsigned times = 1);
+
+    struct Seen {
+        fg_flow_record record;
+        fg_direction direction;
+    };
+    /// What one drain yields.
+    std::vector<Seen> drain();
+    /// The only record of the next drain; a failure if there is not exactly one.
+    fg_flow_record only();
+
+    std::filesystem::path pins_;
+    std::optional<Maps> maps_;
+    std::optional<Programs> programs_;
+    std::optional<Drain> drain_;
+};
+
+} // namespace flowguard::test
