@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <span>
 #include <vector>
 
 namespace flowguard {
@@ -17,30 +16,35 @@ struct FlowTableConfig {
     std::size_t max_flows = 1'000'000; ///< beyond it, half-open flows are evicted first, oldest first
     std::size_t max_ended = 10'000;    ///< ended flows kept for `flows --ended`
     std::chrono::seconds tcp_established_timeout{300};
-    std::chrono::seconds idle_timeout{60};   ///< UDP, ICMP, others
-    std::chrono::seconds closed_timeout{5};  ///< after FIN from both sides, or RST
-    std::chrono::seconds new_timeout{20};    ///< TCP without an answer
-    std::chrono::seconds active_timeout{1800}; ///< a flow older than this ends as `timeout` and goes on as a new one
+    std::chrono::seconds idle_timeout{60};     ///< UDP, ICMP, others
+    std::chrono::seconds closed_timeout{5};    ///< after FIN from both sides, or RST
+    std::chrono::seconds new_timeout{20};      ///< TCP without an answer
+    std::chrono::seconds active_timeout{1800}; ///< a flow older than this ends as `active` and goes on as a new one
 };
 
 struct FlowTableCounters {
     std::uint64_t created = 0;
-    std::uint64_t evicted = 0; ///< lost before their time because max_flows was reached
+    std::uint64_t ended = 0;
+    std::uint64_t evicted = 0; ///< of these, lost before their time because max_flows was reached
 };
 
 /// Joins the kernel's one-directional records into biflows. Pure: times are arguments.
 class FlowTable {
   public:
     /// `seed` keeps outsiders from choosing colliding flows.
-    FlowTable(FlowTableConfig config, std::uint64_t seed);
+    FlowTable(FlowTableConfig config, std::uint64_t seed, unsigned ticks_per_second = 1);
     ~FlowTable();
     FlowTable(FlowTable &&) noexcept;
     FlowTable &operator=(FlowTable &&) noexcept;
 
+    /// Begins a tick; the records that follow were counted within `seconds` (> 0).
+    void begin_tick(double seconds);
     /// Adds one drained record. `first` and `last` are its times as realtime. Non-IP kinds are ignored.
     void add(const fg_flow_record &record, fg_direction direction, TimeNs first, TimeNs last);
-    /// Ends the tick: advances rates by `seconds`, settles states, moves timed-out flows to ended().
-    void end_tick(TimeNs now, double seconds);
+    /// Ends the tick: moves flows that are over or timed out to ended().
+    void end_tick(TimeNs now);
+    /// Ends all flows of an interface that is detached.
+    void drop_slot(std::uint8_t slot);
 
     std::size_t size() const;
     const FlowTableCounters &counters() const;
@@ -49,8 +53,6 @@ class FlowTable {
     std::vector<Flow> active() const;
     /// Ended flows, oldest first.
     const std::deque<Flow> &ended() const;
-    /// Ends all flows of an interface that is detached.
-    void drop_slot(std::uint8_t slot, TimeNs now);
 
   private:
     struct Impl;

@@ -15,11 +15,13 @@ using Json = nlohmann::ordered_json;
 
 /// RFC 3339, UTC, microseconds.
 std::string format_time(TimeNs time);
-/// Upper-case IANA keyword, or the number as text.
-std::string protocol_name(std::uint8_t proto);
-/// Community ID version 1, seed 0; empty where the specification has none.
-std::string community_id(const FlowKey &key);
+/// {"2s": …, "10s": …, "40s": …}
+Json rates_to_json(const Rates &rates);
+std::string_view state_name(FlowState state);
+std::string_view direction_name(FlowDirection direction);
 
+/// The fields that say which flow it is, in EVE's names: src_ip, src_port, dest_ip, dest_port, proto, icmp_type, ...
+void put_flow_names(Json &json, const FlowKey &key);
 /// One flow in EVE layout, as the contract has it.
 Json flow_to_json(const Flow &flow, const Snapshot &snapshot);
 /// The `status --json` document.

@@ -15,34 +15,43 @@ struct Rates {
     Rates &operator+=(const Rates &other);
 };
 
-/// The seconds that each bucket of every RateWindow covers; advanced once per tick, shared by all windows.
-/// Layout: 2 buckets of one tick, 5 of 2 s, 4 of 10 s, so that a window costs 11 floats.
+/// Amounts by age: 2 buckets of one second, 5 of two, 4 of ten. A second is a whole number of ticks.
+struct RateBuckets {
+    std::array<float, 2> fine{};
+    std::array<float, 5> middle{};
+    std::array<float, 4> coarse{};
+
+    /// Empties what second `from` has and second `to` must not have any more.
+    void turn(std::uint64_t from, std::uint64_t to);
+    void add(std::uint64_t second, double amount);
+};
+
+/// How many seconds each bucket of every RateWindow stands for; one clock serves all windows.
 class RateClock {
   public:
-    /// Ends the current tick, which lasted `seconds` (> 0).
+    explicit RateClock(unsigned ticks_per_second = 1) : ticks_per_second_(ticks_per_second) {}
+
+    /// Begins a tick. What is counted until the next call happened within these `seconds` (> 0).
     void advance(double seconds);
-    std::uint64_t ticks() const { return ticks_; }
 
   private:
     friend class RateWindow;
+    unsigned ticks_per_second_;
     std::uint64_t ticks_ = 0;
-    double seconds_ = 0;
-    std::array<float, 2> fine_{};
-    std::array<float, 5> middle_{};
-    std::array<float, 4> coarse_{};
+    std::uint64_t second_ = 0; ///< 0: no tick has begun
+    RateBuckets seconds_;
 };
 
-/// Counts of one quantity in the buckets of a RateClock. Untouched windows catch up on their next use.
+/// Counts of one quantity in the buckets of a RateClock. An untouched window catches up on its next use.
 class RateWindow {
   public:
+    /// Before the clock's first tick there is no time that an amount could be divided by: it is ignored.
     void add(const RateClock &clock, double amount);
     Rates rates(const RateClock &clock) const;
 
   private:
-    std::array<float, 2> fine_{};
-    std::array<float, 5> middle_{};
-    std::array<float, 4> coarse_{};
-    std::uint64_t tick_ = 0;
+    RateBuckets amounts_;
+    std::uint64_t second_ = 0; ///< of the latest add()
 };
 
 } // namespace flowguard

@@ -49,6 +49,7 @@ struct Snapshot {
     std::uint64_t table_capacity = 0; ///< kernel records per CPU, direction and epoch
     std::uint64_t kernel_memory_bytes = 0;
     std::uint64_t blocks = 0;
+    std::uint64_t flows_evicted = 0; ///< since the daemon started: the flow table of user space was full
     std::vector<std::string> features; ///< for `status --verbose`: "tcx: yes (kernel 6.18)"
     std::vector<InterfaceStatus> interfaces;
     std::vector<Flow> flows;           ///< active
