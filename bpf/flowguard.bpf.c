@@ -64,14 +64,19 @@ int fg_xdp(struct xdp_md *context)
     return fg_handle(&cursor, &packet, FG_RX, &weight, 1) ? XDP_DROP : XDP_PASS;
 }
 
-/* The tag that the kernel or the device keeps beside the frame was, or will be, on the wire. */
-static __always_inline __u32 fg_restore_vlan(const struct __sk_buff *skb, struct fg_packet *packet)
+/*
+ * The tag that the kernel or the device keeps beside the frame. Returns the bytes that it takes in the device's own
+ * counters: none where the device itself takes tags off or puts them in.
+ */
+static __always_inline __u32 fg_restore_vlan(const struct __sk_buff *skb, struct fg_packet *packet, __u32 offload)
 {
     if (!skb->vlan_present)
         return 0;
     packet->key.vlan[0] = skb->vlan_tci & FG_VLAN_ID_MASK;
     packet->vlans = 1;
-    return 4;
+    __u32 slot = fg_slot;
+    const struct fg_interface *interface = bpf_map_lookup_elem(&fg_interfaces, &slot);
+    return interface && (interface->vlan_offloads & offload) ? 0 : FG_VLAN_TAG_LENGTH;
 }
 
 /* A function of its own: inlined, clang merges the context accesses around the call into ones that verifiers refuse. */
@@ -96,7 +101,7 @@ SEC("tc")
 int fg_tc_egress(struct __sk_buff *skb)
 {
     struct fg_packet packet = {};
-    __u32 tag = fg_restore_vlan(skb, &packet);
+    __u32 tag = fg_restore_vlan(skb, &packet, FG_DEVICE_INSERTS_TAGS);
     fg_linearize(skb);
 
     struct fg_cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
@@ -111,7 +116,7 @@ SEC("tc")
 int fg_tc_ingress(struct __sk_buff *skb)
 {
     struct fg_packet packet = {};
-    __u32 tag = fg_restore_vlan(skb, &packet);
+    __u32 tag = fg_restore_vlan(skb, &packet, FG_DEVICE_STRIPS_TAGS);
     fg_linearize(skb);
 
     struct fg_cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};

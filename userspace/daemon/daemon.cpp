@@ -16,16 +16,11 @@
 
 #include <condition_variable>
 #include <csignal>
+#include <mutex>
 #include <thread>
 
 namespace flowguard {
 namespace {
-
-std::filesystem::path config_path(const DaemonRun &run)
-{
-    const std::string name = run.paths.instance == "default" ? "flowguard" : run.paths.instance;
-    return run.config.value_or(std::filesystem::path("/etc/flowguard") / (name + ".toml"));
-}
 
 /// A log that cannot be written (a full disk) must not stop the guard: said once on standard error, then dropped.
 Result<void> open_log(const std::string &path, bool verbose)
@@ -38,10 +33,11 @@ Result<void> open_log(const std::string &path, bool verbose)
     }
     spdlog::set_level(verbose ? spdlog::level::debug : spdlog::level::info);
     spdlog::flush_on(spdlog::level::info);
-    spdlog::set_error_handler([said = false](const std::string &reason) mutable {
-        if (!said)
+    spdlog::set_error_handler([](const std::string &reason) {
+        static std::once_flag said;
+        std::call_once(said, [&reason] {
             fmt::print(stderr, "flowguard: the log cannot be written ({}); counting and blocking go on\n", reason);
-        said = true;
+        });
     });
     return {};
 }
@@ -108,9 +104,7 @@ void remove_run_files(const InstancePaths &paths, bool with_log)
     if (with_log)
         std::filesystem::remove(paths.log, ignored);
     std::filesystem::remove(paths.lock, ignored);
-    std::filesystem::remove(paths.run_dir, ignored);
-    if (paths.run_dir.filename() != "flowguard")
-        std::filesystem::remove(paths.run_dir.parent_path(), ignored);
+    paths.remove_empty_directories();
 }
 
 Result<void> serve(Engine &engine, const DaemonRun &run, const Config &config, bool &detached)
@@ -137,9 +131,9 @@ Result<void> serve(Engine &engine, const DaemonRun &run, const Config &config, b
         io.stop();
     });
     auto attached = attach_first(engine, run.interfaces.empty() ? config.interfaces : run.interfaces, run);
-    report(run.ready_fd, attached);
     if (!attached)
         return std::unexpected(attached.error());
+    report(run.ready_fd, attached);
     notify_service_manager("READY=1");
     {
         const Ticker ticker(engine, std::chrono::milliseconds(config.tick_ms));
@@ -150,41 +144,43 @@ Result<void> serve(Engine &engine, const DaemonRun &run, const Config &config, b
     return {};
 }
 
+/// Everything after the lock: what it leaves behind is removed if nothing is attached.
+Result<void> run_locked(const DaemonRun &run, const Config &config, bool &attached)
+{
+    if (auto opened = open_log(config.log_file, run.verbose); !opened)
+        return opened;
+    auto engine = Engine::start(run.paths.pins, config);
+    if (!engine)
+        return std::unexpected(engine.error());
+    bool detached = false;
+    auto served = serve(**engine, run, config, detached);
+    attached = !detached && (served || (*engine)->has_interfaces());
+    return served;
+}
+
 } // namespace
 
 Result<void> run_daemon(const DaemonRun &run)
 {
-    const auto prepared = [&]() -> Result<std::pair<Config, InstanceLock>> {
-        if (auto able = check_host(); !able)
-            return std::unexpected(able.error());
-        auto config = load_config(config_path(run), run.config.has_value());
-        if (!config)
-            return std::unexpected(config.error());
-        auto lock = InstanceLock::take(run.paths.lock);
-        if (!lock)
-            return std::unexpected(lock.error());
-        if (auto opened = open_log(config->log_file, run.verbose); !opened)
-            return std::unexpected(opened.error());
-        return std::pair(std::move(*config), std::move(*lock));
-    }();
-    if (!prepared) {
-        report(run.ready_fd, std::unexpected(prepared.error()));
-        return std::unexpected(prepared.error());
-    }
-    const Config &config = prepared->first;
-    auto engine = Engine::start(run.paths.pins, config);
-    if (!engine) {
-        report(run.ready_fd, std::unexpected(engine.error()));
+    const auto failed = [&](const Error &error) {
+        report(run.ready_fd, std::unexpected(error));
+        return std::unexpected(error);
+    };
+    if (auto able = check_host(); !able)
+        return failed(able.error());
+    auto config = load_config(run.config.value_or(run.paths.config), run.config.has_value());
+    if (!config)
+        return failed(config.error());
+    auto lock = InstanceLock::take(run.paths.lock);
+    if (!lock)
+        return failed(lock.error());
+    bool attached = false;
+    auto done = run_locked(run, *config, attached);
+    if (!attached)
         remove_run_files(run.paths, run.exit_when_idle);
-        return std::unexpected(engine.error());
-    }
-    bool detached = false;
-    auto served = serve(**engine, run, config, detached);
-    const bool nothing_left = detached || (!served && !(*engine)->has_interfaces());
-    engine->reset();
-    if (nothing_left)
-        remove_run_files(run.paths, run.exit_when_idle);
-    return served;
+    if (!done)
+        return failed(done.error());
+    return done;
 }
 
 } // namespace flowguard

@@ -116,7 +116,7 @@ Response Endpoints::get(const Request &request)
     if (request.path == "/v1/status")
         return respond(status_to_json(*engine_.snapshot(), settings_.version, flag(request, "verbose")));
     if (request.path == "/v1/flows")
-        return respond(flows(request));
+        return flows(request);
     if (request.path == "/v1/top")
         return respond(top(request));
     if (request.path == "/v1/blocks")
@@ -124,17 +124,22 @@ Response Endpoints::get(const Request &request)
     return respond(fail(ExitCode::NotRunning, fmt::format("there is no {}", request.path)));
 }
 
-Result<Json> Endpoints::flows(const Request &request) const
+/// As lines, some at a time: hundreds of thousands of flows must not stand in memory as one text.
+Response Endpoints::flows(const Request &request) const
 {
+    constexpr std::size_t lines_at_once = 64;
     const auto wanted = selection(request, "bytes", 0);
     if (!wanted)
-        return std::unexpected(wanted.error());
+        return respond(std::unexpected(wanted.error()));
     const auto snapshot = engine_.snapshot();
     const std::vector<Flow> &all = flag(request, "ended") ? *snapshot->ended : snapshot->flows;
-    Json list = Json::array();
-    for (const Flow *flow : select_flows(all, snapshot->clock, wanted->filter, wanted->sort, wanted->limit))
-        list.push_back(flow_to_json(*flow, *snapshot));
-    return Json{{"flows", list}};
+    const auto selected = select_flows(all, snapshot->clock, wanted->filter, wanted->sort, wanted->limit);
+    return {200, {}, [snapshot, flows = selected.flows, next = std::size_t{0}](std::string &lines) mutable {
+                const std::size_t end = std::min(next + lines_at_once, flows.size());
+                for (; next < end; next++)
+                    lines += flow_to_json(*flows[next], *snapshot).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+                return next < flows.size();
+            }};
 }
 
 Result<Json> Endpoints::top(const Request &request) const

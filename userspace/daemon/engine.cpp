@@ -45,8 +45,10 @@ Volume volume_of(const fg_volume &volume) { return {volume.packets, volume.bytes
 
 Engine::Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock clock)
     : pins_(std::move(pins)), config_(std::move(config)), maps_(std::move(maps)), clock_(std::move(clock)),
-      attachments_(maps_, pins_), drain_(maps_), flows_(config_.flows, maps_.control().hash_seed),
-      features_(describe_features()), since_(real_time_ns())
+      attachments_(maps_, pins_), drain_(maps_), features_(describe_features()), since_(real_time_ns()),
+      /* Another seed after each start: flow ids must not repeat. */
+      flows_(config_.flows, maps_.control().hash_seed ^ static_cast<std::uint64_t>(since_),
+             std::max(1U, 1000 / config_.tick_ms))
 {
 }
 
@@ -64,14 +66,28 @@ Result<std::unique_ptr<Engine>> Engine::start(std::filesystem::path pins, Config
     if (!maps)
         return std::unexpected(maps.error());
     std::unique_ptr<Engine> engine(new Engine(std::move(pins), std::move(config), std::move(*maps), std::move(*clock)));
-    if (auto recovered = engine->drain_.recover(engine->visitor()); !recovered)
-        return std::unexpected(recovered.error());
+    if (auto adopted = engine->adopt(); !adopted) {
+        if (!engine->has_interfaces())
+            engine->remove_pins();
+        return std::unexpected(adopted.error());
+    }
+    return engine;
+}
+
+Result<void> Engine::adopt()
+{
+    if (auto recovered = drain_.recover(visitor()); !recovered)
+        return recovered;
     for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
         for (const auto direction : {FG_RX, FG_TX})
-            engine->ports_[slot].sides[direction].seen = engine->drain_.ledger(slot, direction);
-    if (auto ticked = engine->tick(); !ticked)
-        return std::unexpected(ticked.error());
-    return engine;
+            ports_[slot].sides[direction].seen = drain_.ledger(slot, direction);
+    return tick();
+}
+
+void Engine::remove_pins()
+{
+    Maps::unpin(pins_);
+    remove_directories(pins_);
 }
 
 RecordVisitor Engine::visitor()
@@ -95,15 +111,14 @@ Result<void> Engine::drain()
 {
     if (auto calibrated = clock_.calibrate(); !calibrated)
         return calibrated;
+    const std::uint64_t boot_ns = clock_.boot_ns();
+    const double elapsed = last_tick_boot_ns_ ? static_cast<double>(boot_ns - last_tick_boot_ns_) / 1e9 : config_.tick_ms / 1e3;
+    flows_.begin_tick(std::max(elapsed, 0.001));
+    last_tick_boot_ns_ = boot_ns;
     if (auto drained = drain_.run(visitor()); !drained)
         return drained;
-    const TimeNs now = clock_.realtime();
-    /* The wall clock may be set; rates only need a sane span. */
-    const double elapsed = last_tick_ ? static_cast<double>(now - last_tick_) / 1e9 : config_.tick_ms / 1e3;
-    const double seconds = std::clamp(elapsed, 0.01, 60.0);
-    last_tick_ = now;
     count_rates();
-    flows_.end_tick(now, seconds);
+    flows_.end_tick(clock_.realtime());
     ticks_++;
     return {};
 }
@@ -151,6 +166,11 @@ void Engine::settle(std::uint32_t slot)
     }
     if (!attachments_.is_intact(slot))
         reattach(slot);
+    else if (const auto device = find_device(entry.name)) {
+        port.present = true;
+        port.up = device->up;
+        entry.vlan_offloads = device->vlan_offloads;
+    }
 }
 
 void Engine::reattach(std::uint32_t slot)
@@ -166,6 +186,7 @@ void Engine::reattach(std::uint32_t slot)
         spdlog::warn("attached {} again: its device was replaced, or somebody took the programs off", name);
         port.note = *note;
         port.present = true;
+        port.up = device->up;
         return;
     }
     /* Keep the slot, so that the next tick tries again and the sums stay. */
@@ -204,10 +225,24 @@ InterfaceStatus Engine::describe(std::uint32_t slot) const
                            .note = ports_[slot].note,
                            .rx = totals(slot, FG_RX),
                            .tx = totals(slot, FG_TX),
-                           .losses = {}};
+                           .losses = losses(slot)};
     if (!status.present)
         status.ingress_hook = status.egress_hook = "off";
+    else if (!ports_[slot].up)
+        status.note += fmt::format("{}{} is down: nothing is counted until 'ip link set {} up'",
+                                   status.note.empty() ? "" : "; ", entry.name, entry.name);
     return status;
+}
+
+std::map<std::string, std::uint64_t> Engine::losses(std::uint32_t slot) const
+{
+    constexpr std::array<const char *, FG_OVERFLOW_REASONS> names{"overflow_records_full", "overflow_index_full"};
+    std::map<std::string, std::uint64_t> counts;
+    for (const auto direction : {FG_RX, FG_TX})
+        for (std::size_t reason = 0; reason < names.size(); reason++)
+            if (const std::uint64_t packets = drain_.ledger(slot, direction).overflow[reason].packets)
+                counts[names.at(reason)] += packets;
+    return counts;
 }
 
 void Engine::publish()
@@ -220,19 +255,31 @@ void Engine::publish()
     snapshot->tick_ms = config_.tick_ms;
     snapshot->table_capacity = maps_.capacity();
     snapshot->kernel_memory_bytes = maps_.memory_bytes();
-    if (maps_.control().blocks_used)
-        if (auto blocks = Blocklist(maps_).list(clock_.boot_ns()))
-            snapshot->blocks = blocks->size();
+    snapshot->flows_evicted = flows_.counters().evicted;
+    snapshot->blocks = count_blocks();
     snapshot->features = features_;
     for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
         if (maps_.interfaces[slot].ifindex != 0)
             snapshot->interfaces.push_back(describe(slot));
     snapshot->flows = flows_.active();
-    snapshot->ended = std::make_shared<const std::vector<Flow>>(flows_.ended().begin(), flows_.ended().end());
+    if (!ended_ || flows_.counters().ended != ended_copied_) {
+        ended_ = std::make_shared<const std::vector<Flow>>(flows_.ended().begin(), flows_.ended().end());
+        ended_copied_ = flows_.counters().ended;
+    }
+    snapshot->ended = ended_;
     snapshot->clock = flows_.clock();
     snapshot->own_addresses = own_addresses();
     const std::lock_guard lock(snapshot_mutex_);
     snapshot_ = std::move(snapshot);
+}
+
+std::size_t Engine::count_blocks()
+{
+    const std::lock_guard lock(policy_mutex_);
+    if (!maps_.control().blocks_used)
+        return 0;
+    const auto blocks = Blocklist(maps_).list(clock_.boot_ns());
+    return blocks ? blocks->size() : 0;
 }
 
 std::shared_ptr<const Snapshot> Engine::snapshot() const
@@ -303,6 +350,7 @@ Result<Json> Engine::attach_all(const std::vector<Device> &devices, XdpMode mode
             return std::unexpected(note.error());
         }
         ports_[*slot].note = *note;
+        ports_[*slot].up = device.up;
         done.push_back(*slot);
         spdlog::info("attached {}: {} and {}{}{}", device.name, hook_name(maps_.interfaces[*slot].ingress_hook),
                      hook_name(maps_.interfaces[*slot].egress_hook), note->empty() ? "" : "; ", *note);
@@ -341,11 +389,9 @@ Result<Json> Engine::detach(const std::vector<std::string> &names, bool dry_run)
         if (auto drained = drain(); !drained)
             return std::unexpected(drained.error());
     for (const std::uint32_t slot : slots)
-        flows_.drop_slot(static_cast<std::uint8_t>(slot), clock_.realtime());
-    if (ending) {
-        Maps::unpin(pins_);
-        remove_directories(pins_);
-    }
+        flows_.drop_slot(static_cast<std::uint8_t>(slot));
+    if (ending)
+        remove_pins();
     publish();
     return answer;
 }
@@ -355,19 +401,19 @@ Result<Json> Engine::block(const Json &request, std::uint32_t uid)
     std::vector<Protected> protect = protected_addresses();
     for (const IpAddress &address : config_.protect)
         protect.push_back({address, "protected by the configuration"});
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(policy_mutex_);
     return flowguard::block(maps_, request, uid, protect);
 }
 
 Result<Json> Engine::unblock(const std::string &target_or_id, bool dry_run)
 {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(policy_mutex_);
     return flowguard::unblock(maps_, target_or_id, dry_run);
 }
 
 Result<Json> Engine::blocks()
 {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(policy_mutex_);
     return list_blocks(maps_);
 }
 

@@ -87,9 +87,7 @@ void remove_unused(const InstancePaths &paths)
     if (std::filesystem::exists(paths.lock, ignored))
         return;
     std::filesystem::remove(paths.log, ignored);
-    std::filesystem::remove(paths.run_dir, ignored);
-    if (paths.run_dir.filename() != "flowguard")
-        std::filesystem::remove(paths.run_dir.parent_path(), ignored);
+    paths.remove_empty_directories();
 }
 
 } // namespace

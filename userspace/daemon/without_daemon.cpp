@@ -30,10 +30,9 @@ template <class Action> Result<Json> with_maps(const InstancePaths &paths, Actio
 void remove_run_files(const InstancePaths &paths)
 {
     std::error_code ignored;
-    for (const auto &path : {paths.socket, paths.lock, paths.log, paths.run_dir})
-        std::filesystem::remove(path, ignored); /* the directory only if it is empty */
-    if (paths.run_dir.filename() != "flowguard")
-        std::filesystem::remove(paths.run_dir.parent_path(), ignored);
+    for (const auto &path : {paths.socket, paths.lock, paths.log})
+        std::filesystem::remove(path, ignored);
+    paths.remove_empty_directories();
 }
 
 } // namespace

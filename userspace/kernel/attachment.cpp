@@ -170,14 +170,13 @@ Result<std::string> Attachments::attach(const Device &device, XdpMode mode, std:
     if (!programs)
         return std::unexpected(programs.error());
     std::string note;
-    if (!device.up)
-        append(note, fmt::format("{} is down: nothing will be counted until 'ip link set {} up'", device.name, device.name));
 
     /* The entry stands before anything is attached, so that whoever cleans up finds it. */
     fg_interface &entry = maps_.interfaces[slot];
     entry = {};
     device.name.copy(entry.name, sizeof entry.name - 1);
     entry.xdp_mode = static_cast<__u8>(mode);
+    entry.vlan_offloads = device.vlan_offloads;
     entry.ifindex = device.ifindex;
 
     auto ingress = attach_ingress(*programs, device, mode, slot, note);

@@ -40,6 +40,27 @@ Error write_error(const char *action, const IpAddress &target, int error)
     return {ExitCode::Failed, fmt::format("cannot {} {}: {}", action, target.to_string(), std::strerror(error))};
 }
 
+/// In batches: a full list is read in a few system calls. The caller keeps others from changing it meanwhile.
+Result<std::vector<Block>> read_all(int fd)
+{
+    constexpr std::uint32_t batch = 4096;
+    std::vector<fg_address> keys(batch);
+    std::vector<fg_block> values(batch);
+    std::vector<Block> blocks;
+    std::uint32_t position = 0;
+    for (bool first = true, more = true; more; first = false) {
+        std::uint32_t count = batch;
+        const int failed = bpf_map_lookup_batch(fd, first ? nullptr : &position, &position, keys.data(), values.data(),
+                                                &count, nullptr);
+        if (failed && errno != ENOENT)
+            return fail(ExitCode::Failed, fmt::format("cannot read the blocklist: {}", std::strerror(errno)));
+        more = !failed;
+        for (std::uint32_t i = 0; i < count; i++)
+            blocks.push_back({IpAddress(keys[i].bytes), values[i]});
+    }
+    return blocks;
+}
+
 } // namespace
 
 Result<BlockChange> Blocklist::add(const BlockRequest &request, std::uint64_t boot_ns, TimeNs now, bool dry_run)
@@ -111,16 +132,12 @@ Result<BlockChange> Blocklist::remove(const std::string &target_or_id, std::uint
 
 Result<std::vector<Block>> Blocklist::list(std::uint64_t boot_ns)
 {
-    const int fd = maps_.fd("fg_blocks");
+    auto all = read_all(maps_.fd("fg_blocks"));
+    if (!all)
+        return all;
     std::vector<Block> live;
     std::vector<IpAddress> expired;
-    fg_address key{};
-    fg_address next{};
-    for (int more = bpf_map_get_next_key(fd, nullptr, &next); more == 0; more = bpf_map_get_next_key(fd, &key, &next)) {
-        key = next;
-        Block block{IpAddress(key.bytes), {}};
-        if (bpf_map_lookup_elem(fd, &key, &block.entry) != 0)
-            continue;
+    for (const Block &block : *all) {
         if (is_live(block.entry, boot_ns))
             live.push_back(block);
         else

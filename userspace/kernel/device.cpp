@@ -9,6 +9,8 @@
 #include <cstring>
 #include <fstream>
 #include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
@@ -139,6 +141,17 @@ void add_ssh_peers(std::vector<Protected> &list, const char *path)
     }
 }
 
+/// What the device does to VLAN tags; a device that does not say does nothing.
+std::uint32_t vlan_offloads(int socket_fd, ifreq request)
+{
+    ethtool_value flags{.cmd = ETHTOOL_GFLAGS, .data = 0};
+    request.ifr_data = reinterpret_cast<char *>(&flags);
+    if (ioctl(socket_fd, SIOCETHTOOL, &request) != 0)
+        return 0;
+    return ((flags.data & ETH_FLAG_RXVLAN) ? std::uint32_t{FG_DEVICE_STRIPS_TAGS} : 0U) |
+           ((flags.data & ETH_FLAG_TXVLAN) ? std::uint32_t{FG_DEVICE_INSERTS_TAGS} : 0U);
+}
+
 } // namespace
 
 std::uint32_t ifindex_of(const std::string &name) { return if_nametoindex(name.c_str()); }
@@ -154,6 +167,7 @@ Result<Device> find_device(const std::string &name)
     if (ioctl(socket_fd.get(), SIOCGIFFLAGS, &request) != 0)
         return fail(ExitCode::Failed, fmt::format("cannot read the flags of {}: {}", name, std::strerror(errno)));
     device.up = (request.ifr_flags & IFF_UP) != 0;
+    device.vlan_offloads = vlan_offloads(socket_fd.get(), request);
     if (ioctl(socket_fd.get(), SIOCGIFHWADDR, &request) != 0)
         return fail(ExitCode::Failed, fmt::format("cannot read the link type of {}: {}", name, std::strerror(errno)));
     auto link = link_of(request.ifr_hwaddr.sa_family, name);

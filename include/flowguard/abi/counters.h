@@ -88,6 +88,12 @@ enum fg_hook {
     FG_HOOK_CLSACT = 4,
 };
 
+/* A VLAN tag that is not in the frame counts as bytes only where the device counts it. */
+enum fg_vlan_offload {
+    FG_DEVICE_STRIPS_TAGS = 1,  /* on receive, before counting */
+    FG_DEVICE_INSERTS_TAGS = 2, /* on transmit, after counting */
+};
+
 struct fg_interface {
     __u32 ifindex; /* 0: slot is free */
     __u8 ingress_hook;
@@ -97,7 +103,9 @@ struct fg_interface {
     char name[16];
     __u32 ingress_program_id;
     __u32 egress_program_id;
+    __u32 vlan_offloads; /* enum fg_vlan_offload, ORed */
+    __u32 pad;
 };
-FG_STATIC_ASSERT(sizeof(struct fg_interface) == 32);
+FG_STATIC_ASSERT(sizeof(struct fg_interface) == 40);
 
 #endif

@@ -55,6 +55,7 @@ enum fg_tcp_flag {
 };
 
 #define FG_MAX_VLANS 2
+#define FG_VLAN_TAG_LENGTH 4
 #define FG_MAX_IPV6_EXTENSIONS 8
 #define FG_VLAN_ID_MASK 0x0fff
 

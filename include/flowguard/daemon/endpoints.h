@@ -25,7 +25,7 @@ class Endpoints {
   private:
     Response get(const Request &request);
     Response change(const Request &request);
-    Result<Json> flows(const Request &request) const;
+    Response flows(const Request &request) const;
     Result<Json> top(const Request &request) const;
     Result<Json> attach(const Json &body);
     Result<Json> detach(const Json &body);

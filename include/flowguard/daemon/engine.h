@@ -44,9 +44,13 @@ class Engine {
         std::array<Side, FG_DIRECTIONS> sides;
         std::string note;
         bool present = true;
+        bool up = true;
     };
 
     Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock clock);
+    /// Goes on where a predecessor stopped.
+    Result<void> adopt();
+    void remove_pins();
     Result<void> drain();
     void settle_interfaces();
     void settle(std::uint32_t slot);
@@ -54,6 +58,8 @@ class Engine {
     void count_rates();
     void publish();
     InterfaceStatus describe(std::uint32_t slot) const;
+    std::map<std::string, std::uint64_t> losses(std::uint32_t slot) const;
+    std::size_t count_blocks();
     DirectionTotals totals(std::uint32_t slot, fg_direction direction) const;
     Json attached_json(const std::vector<std::string> &names, bool changed) const;
     Result<Json> attach_all(const std::vector<Device> &devices, XdpMode mode);
@@ -66,13 +72,16 @@ class Engine {
     KernelClock clock_;
     Attachments attachments_;
     Drain drain_;
-    FlowTable flows_;
     std::array<Port, FG_MAX_INTERFACES> ports_;
     std::vector<std::string> features_;
     TimeNs since_ = 0;
-    TimeNs last_tick_ = 0;
+    FlowTable flows_;
+    std::uint64_t last_tick_boot_ns_ = 0;
     std::uint64_t ticks_ = 0;
+    std::shared_ptr<const std::vector<Flow>> ended_;
+    std::uint64_t ended_copied_ = 0; ///< flows_.counters().ended when ended_ was made
     mutable std::mutex mutex_;
+    std::mutex policy_mutex_; ///< a drain waits for the kernel; blocking an address must not
     mutable std::mutex snapshot_mutex_;
     std::shared_ptr<const Snapshot> snapshot_;
 };

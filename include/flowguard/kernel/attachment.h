@@ -30,7 +30,7 @@ class Attachments {
     Result<std::uint32_t> free_slot() const;
 
     /// Attaches both directions in `slot`, or leaves everything as it was. Returns a note for the operator: why this
-    /// hook, or what will keep it from counting; empty if there is nothing to say.
+    /// hook; empty if there is nothing to say.
     Result<std::string> attach(const Device &device, XdpMode mode, std::uint32_t slot);
     /// Takes the programs of a slot off and frees it. The device may be gone. False: the kernel still holds a program.
     bool detach(std::uint32_t slot);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "flowguard/abi/counters.h"
 #include "flowguard/abi/parser.h"
 #include "flowguard/core/error.h"
 #include "flowguard/core/ip_address.h"
@@ -17,6 +18,7 @@ struct Device {
     std::uint32_t ifindex = 0;
     fg_link link = FG_LINK_ETHERNET;
     bool up = false;
+    std::uint32_t vlan_offloads = 0; ///< enum fg_vlan_offload, ORed
 };
 
 /// A network device of this namespace; the error says how to find the right name.
