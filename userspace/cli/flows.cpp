@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowguard/cli/command.h"
+#include "flowguard/cli/output.h"
+#include "flowguard/core/top.h"
+#include "flowguard/tui/units.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+
+namespace flowguard {
+namespace {
+
+struct Options {
+    std::string filter;
+    std::string sort = "bytes";
+    std::optional<std::size_t> limit;
+    bool ended = false;
+};
+
+constexpr std::size_t default_rows = 100;
+
+std::string endpoint(const Json &flow, const char *ip, const char *port)
+{
+    const std::string address = flow.value(ip, "");
+    if (!flow.contains(port))
+        return address;
+    return fmt::format(address.find(':') == std::string::npos ? "{}:{}" : "[{}]:{}", address, flow.value(port, 0));
+}
+
+void add_row(Table &table, const Json &flow)
+{
+    const Json &counts = flow.at("flow");
+    const Json &own = flow.at("flowguard");
+    table.add({flow.value("proto", ""), endpoint(flow, "src_ip", "src_port"), endpoint(flow, "dest_ip", "dest_port"),
+               flow.value("in_iface", ""), own.value("direction", ""), counts.value("state", ""),
+               format_count(counts.value("pkts_toserver", 0.0)), format_count(counts.value("pkts_toclient", 0.0)),
+               format_bytes(counts.value("bytes_toserver", 0.0)), format_bytes(counts.value("bytes_toclient", 0.0)),
+               format_count(own.value("dropped_packets", 0.0)), format_rate(own.value("rate_bps", 0.0), RateUnit::Bits),
+               format_duration(counts.value("age", 0.0))});
+}
+
+Result<void> print_table(const Context &context, const Query &query, std::size_t limit)
+{
+    Table table({{"PROTO"},
+                 {"CLIENT"},
+                 {"SERVER"},
+                 {"IFACE"},
+                 {"DIR"},
+                 {"STATE"},
+                 {"PKTS>", Align::Right},
+                 {"PKTS<", Align::Right},
+                 {"BYTES>", Align::Right},
+                 {"BYTES<", Align::Right},
+                 {"DROPPED", Align::Right},
+                 {"RATE", Align::Right},
+                 {"AGE", Align::Right}});
+    std::size_t rows = 0;
+    auto done = context.client().lines("/v1/flows", query, [&](std::string_view line) {
+        const Json flow = Json::parse(line, nullptr, false);
+        if (!flow.is_discarded())
+            add_row(table, flow);
+        rows++;
+        return true;
+    });
+    if (!done)
+        return done;
+    table.print();
+    if (limit != 0 && rows == limit)
+        print_line(fmt::format("the first {}; '-n 0' lists all", grouped(limit)));
+    return {};
+}
+
+Result<void> run(const Context &context, const Options &options)
+{
+    if (auto sort = parse_sort_by(options.sort); !sort)
+        return std::unexpected(sort.error());
+    const std::size_t limit = options.limit.value_or(context.json ? 0 : default_rows);
+    const Query query{{"filter", options.filter},
+                      {"sort", options.sort},
+                      {"n", std::to_string(limit)},
+                      {"ended", options.ended ? "1" : "0"}};
+    if (!context.json)
+        return print_table(context, query, limit);
+    return context.client().lines("/v1/flows", query, [](std::string_view line) {
+        fmt::print("{}\n", line);
+        return std::ferror(stdout) == 0;
+    });
+}
+
+} // namespace
+
+Run build_flows(CLI::App &command)
+{
+    auto options = std::make_shared<Options>();
+    command.add_option("--filter", options->filter, "Only flows that match, in tcpdump's words: 'tcp and dst port 443'");
+    command.add_option("--sort", options->sort, "bytes, packets, rate or start")->capture_default_str();
+    command.add_option("-n", options->limit, "Rows; 0: all (the default with --json)");
+    command.add_flag("--ended", options->ended, "Flows that have ended, instead of active ones");
+    return [options](const Context &context) { return run(context, *options); };
+}
+
+} // namespace flowguard
