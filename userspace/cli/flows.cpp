@@ -26,7 +26,8 @@ std::string endpoint(const Json &flow, const char *ip, const char *port)
     const std::string address = flow.value(ip, "");
     if (!flow.contains(port))
         return address;
-    return fmt::format(address.find(':') == std::string::npos ? "{}:{}" : "[{}]:{}", address, flow.value(port, 0));
+    const bool v6 = address.find(':') != std::string::npos;
+    return fmt::format("{}{}{}:{}", v6 ? "[" : "", address, v6 ? "]" : "", flow.value(port, 0));
 }
 
 void add_row(Table &table, const Json &flow)

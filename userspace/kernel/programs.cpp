@@ -137,8 +137,8 @@ Result<KernelClock> KernelClock::load()
 Result<void> KernelClock::calibrate()
 {
     fg_clock_reading reading{};
-    LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &reading, .ctx_out = &reading, .ctx_size_in = sizeof reading,
-                .ctx_size_out = sizeof reading);
+    /* A syscall program writes its answer into its context in place. */
+    LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = &reading, .ctx_size_in = sizeof reading);
     if (bpf_prog_test_run_opts(program_.get(), &run) != 0)
         return fail(ExitCode::Failed, fmt::format("cannot read the kernel's clock: {}", std::strerror(errno)));
     realtime_ = real_time_ns();
