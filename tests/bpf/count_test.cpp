@@ -87,6 +87,25 @@ TEST_F(DatapathTest, ManyFlowsEachFindTheirRecord)
     EXPECT_EQ(drain_->ledger(3, FG_RX).overflow[FG_OVERFLOW_RECORDS_FULL].packets, 0U);
 }
 
+/* 3 segments of 1000 bytes behind headers of 54: 3 frames on the wire, of 1054 bytes each. */
+TEST_F(DatapathTest, ASegmentedPacketCountsAsItsFrames)
+{
+    load();
+    const Packet packet = Packet().ethernet(0x0800).ipv4("10.0.0.1", "10.0.0.2", 6).tcp(1000, 80, 0x10).zeros(3000);
+    __sk_buff context{};
+    context.gso_segs = 3;
+    context.gso_size = 1000;
+    run_tc_ingress(packet, context);
+    EXPECT_EQ(only().bytes, 3U * 1054);
+    context.wire_len = 3 * 1054;
+    run_egress(packet, context);
+    const fg_flow_record record = only();
+    EXPECT_EQ(record.packets, 3U);
+    EXPECT_EQ(record.bytes, 3U * 1054);
+    EXPECT_EQ(record.max_length, 1054U);
+    EXPECT_EQ(drain_->ledger(3, FG_TX).total.packets, 3U);
+}
+
 class BlockTest : public DatapathTest {
   protected:
     void block(const char *address, std::uint32_t directions, std::optional<std::chrono::seconds> lifetime = {})

@@ -7,12 +7,13 @@
 namespace flowguard::test {
 namespace {
 
-int run(int program, const Packet &packet, unsigned times)
+int run(int program, const Packet &packet, unsigned times, const __sk_buff *context = nullptr)
 {
     std::vector<std::uint8_t> out(packet.bytes().size() + 256);
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet.bytes().data(), .data_out = out.data(),
                 .data_size_in = static_cast<__u32>(packet.bytes().size()),
-                .data_size_out = static_cast<__u32>(out.size()), .repeat = static_cast<int>(times));
+                .data_size_out = static_cast<__u32>(out.size()), .ctx_in = context,
+                .ctx_size_in = context ? static_cast<__u32>(sizeof *context) : 0U, .repeat = static_cast<int>(times));
     const int error = bpf_prog_test_run_opts(program, &options);
     EXPECT_EQ(error, 0) << "PROG_TEST_RUN refuses " << packet.bytes().size() << " bytes";
     return static_cast<int>(options.retval);
@@ -46,7 +47,17 @@ void DatapathTest::load(std::uint32_t capacity, fg_link link)
 }
 
 int DatapathTest::run_xdp(const Packet &packet, unsigned times) { return run(programs_->xdp(), packet, times); }
-int DatapathTest::run_egress(const Packet &packet, unsigned times) { return run(programs_->tc_egress(), packet, times); }
+int DatapathTest::run_egress(const Packet &packet, unsigned times) { return run_egress(packet, __sk_buff{}, times); }
+
+int DatapathTest::run_egress(const Packet &packet, const __sk_buff &context, unsigned times)
+{
+    return run(programs_->tc_egress(), packet, times, &context);
+}
+
+int DatapathTest::run_tc_ingress(const Packet &packet, const __sk_buff &context)
+{
+    return run(programs_->tc_ingress(), packet, 1, &context);
+}
 
 std::vector<DatapathTest::Seen> DatapathTest::drain()
 {

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <linux/bpf.h>
 #include <optional>
 #include <vector>
 
@@ -26,6 +27,9 @@ class DatapathTest : public testing::Test {
     int run_xdp(const Packet &packet, unsigned times = 1);
     /// The verdict: -1 to go on, 2 to drop.
     int run_egress(const Packet &packet, unsigned times = 1);
+    /// With gso_segs, gso_size and wire_len as the kernel gives them.
+    int run_egress(const Packet &packet, const __sk_buff &context, unsigned times = 1);
+    int run_tc_ingress(const Packet &packet, const __sk_buff &context);
 
     struct Seen {
         fg_flow_record record;

@@ -11,6 +11,13 @@
 
 namespace flowguard::test {
 
+struct Ipv4Fields {
+    std::uint16_t fragment_offset = 0; ///< in units of 8 bytes
+    unsigned option_words = 0;
+    std::uint8_t version_and_length = 0; ///< 0: the right one
+    std::uint8_t ttl = 64;
+};
+
 /// Builds a frame from the outside in: Packet().ethernet(0x0800).ipv4("10.0.0.1", "10.0.0.2", 6).tcp(1000, 80, 0x02).
 /// Lengths and checksums are not filled in: neither programs nor parser look at them.
 class Packet {
@@ -23,12 +30,7 @@ class Packet {
     /// `type`: what follows the tag.
     Packet &vlan(std::uint16_t id, std::uint16_t type) { return word(id).word(type); }
 
-    struct V4 {
-        std::uint16_t fragment_offset = 0; ///< in units of 8 bytes
-        unsigned option_words = 0;
-        std::uint8_t version_and_length = 0; ///< 0: the right one
-        std::uint8_t ttl = 64;
-    };
+    using V4 = Ipv4Fields;
     Packet &ipv4(std::string_view source, std::string_view destination, std::uint8_t proto, V4 with = {})
     {
         const auto ihl = static_cast<std::uint8_t>(0x45 + with.option_words);
@@ -76,7 +78,7 @@ class Packet {
         bytes_.push_back(value);
         return *this;
     }
-    Packet &word(std::uint16_t value) { return byte(static_cast<std::uint8_t>(value >> 8)).byte(value & 0xff); }
+    Packet &word(std::uint16_t value) { return byte(static_cast<std::uint8_t>(value >> 8)).byte(static_cast<std::uint8_t>(value)); }
     Packet &address(std::string_view text, std::size_t skip)
     {
         const auto parsed = IpAddress::parse(text).value();

@@ -73,6 +73,13 @@ void expect_key(const fg_flow_record &record, const Row &row)
     }
 }
 
+/// PROG_TEST_RUN makes no socket buffer of a frame that ends within the IP header; XDP covers these rows.
+bool fits_socket_buffer(const Row &row)
+{
+    const std::size_t header = row.sport == 0x0800 ? 20 : 40;
+    return row.kind != FG_KIND_MALFORMED || row.packet.bytes().size() >= 14 + header;
+}
+
 TEST_F(DatapathTest, XdpReadsEveryKindOfPacket)
 {
     load();
@@ -88,6 +95,8 @@ TEST_F(DatapathTest, EgressReadsEveryKindOfPacket)
     load();
     for (const Row &row : rows()) {
         SCOPED_TRACE(row.what);
+        if (!fits_socket_buffer(row))
+            continue;
         EXPECT_EQ(run_egress(row.packet), -1);
         expect_key(only(), row);
     }

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One network device: its own counters, and what ethtool sets."""
+from typing import NamedTuple
+
+from . import shell
+from .wait import until_stable
+
+
+class Volume(NamedTuple):
+    packets: int
+    bytes: int
+
+    def __sub__(self, other):
+        return Volume(self.packets - other.packets, self.bytes - other.bytes)
+
+    def __add__(self, other):
+        return Volume(self.packets + other.packets, self.bytes + other.bytes)
+
+
+class Counters(NamedTuple):
+    rx: Volume
+    tx: Volume
+
+    def __sub__(self, other):
+        return Counters(self.rx - other.rx, self.tx - other.tx)
+
+
+class Device:
+    def __init__(self, namespace, name):
+        self.namespace = namespace
+        self.name = name
+
+    def counters(self):
+        """The 64-bit counters of the driver, as `ip -s link` shows them."""
+        for line in self.namespace.read("dev").splitlines():
+            name, _, numbers = line.partition(":")
+            if name.strip() == self.name:
+                fields = [int(field) for field in numbers.split()]
+                return Counters(Volume(fields[0], fields[1]), Volume(fields[8], fields[9]))
+        raise AssertionError(f"no device {self.name} in {self.namespace.name}")
+
+    def quiet_counters(self):
+        return until_stable(self.counters, what=f"counters of {self.name}")
+
+    def features(self, **features):
+        """features(tso="off") is `ethtool -K DEV tso off`."""
+        words = [word for pair in features.items() for word in pair]
+        self.namespace.run("ethtool", "-K", self.name, *words)
+
+    def mac(self):
+        return next(link["address"] for link in self.namespace.links() if link["ifname"] == self.name)
+
+    def set(self, *words):
+        self.namespace.ip("link", "set", self.name, *words)
+
+    def qdiscs(self):
+        return [qdisc["kind"] for qdisc in shell.output_json("tc", "-n", self.namespace.name, "-j", "qdisc", "show", "dev", self.name)]

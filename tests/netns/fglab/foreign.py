@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of somebody else on the hooks that flowguard wants."""
+import pathlib
+
+from . import shell
+
+PASS_ALL = """
+__attribute__((section("xdp"), used)) int somebody(void *context) { return 2; }
+char license[] __attribute__((section("license"), used)) = "GPL";
+"""
+
+
+def compile_bpf(directory, source, name="foreign"):
+    path = pathlib.Path(directory) / f"{name}.c"
+    path.write_text(source)
+    built = path.with_suffix(".o")
+    shell.run("clang", "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-c", path, "-o", built)
+    return built
+
+
+def attach_xdp(device, built, mode="xdpdrv"):
+    """With iproute2, as an administrator would; returns the program's id."""
+    device.set(mode, "obj", built, "sec", "xdp")
+    return xdp_program(device)
+
+
+def xdp_program(device):
+    link = next(each for each in device.namespace.links() if each["ifname"] == device.name)
+    return link.get("xdp", {}).get("prog", {}).get("id")
