@@ -14,16 +14,24 @@ inline Json rates(double value) { return {{"2s", value}, {"10s", value / 2}, {"4
 
 inline Json totals(double bits, double dropped)
 {
-    return {{"bps", rates(bits)},   {"pps", rates(bits / 8000)}, {"dropped_pps", rates(dropped)},
-            {"packets", 1000},      {"bytes", 2'000'000},        {"dropped_packets", 0},
+    return {{"bps", rates(bits)}, {"pps", rates(bits / 8000)}, {"dropped_pps", rates(dropped)},
+            {"packets", 1000},    {"bytes", 2'000'000},        {"dropped_packets", 0},
             {"dropped_bytes", 0}};
 }
 
 inline Json interface(const std::string &name, double accounted = 1.0)
 {
-    return {{"name", name},           {"ingress", "xdp-native"}, {"egress", "tcx"},        {"present", true},
-            {"rx_bps", rates(1e6)},   {"tx_bps", rates(2e6)},    {"rx_pps", rates(100)},   {"tx_pps", rates(200)},
-            {"dropped_pps", rates(0)}, {"accounted", accounted},  {"note", ""}};
+    return {{"name", name},
+            {"ingress", "xdp-native"},
+            {"egress", "tcx"},
+            {"present", true},
+            {"rx_bps", rates(1e6)},
+            {"tx_bps", rates(2e6)},
+            {"rx_pps", rates(100)},
+            {"tx_pps", rates(200)},
+            {"dropped_pps", rates(0)},
+            {"accounted", accounted},
+            {"note", ""}};
 }
 
 inline Json row(double rx)
@@ -35,8 +43,14 @@ inline Json row(double rx)
 inline Json flow_row(const std::string &source, int source_port, const std::string &destination = "192.0.2.1")
 {
     Json flow = row(1'240'000);
-    flow.update({{"src_ip", source},     {"src_port", source_port}, {"dest_ip", destination}, {"dest_port", 443},
-                 {"proto", "TCP"},       {"in_iface", "eth0"},      {"state", "established"}, {"direction", "in"},
+    flow.update({{"src_ip", source},
+                 {"src_port", source_port},
+                 {"dest_ip", destination},
+                 {"dest_port", 443},
+                 {"proto", "TCP"},
+                 {"in_iface", "eth0"},
+                 {"state", "established"},
+                 {"direction", "in"},
                  {"age", 312}});
     return flow;
 }

@@ -17,10 +17,7 @@ using namespace std::chrono_literals;
 struct Harness {
     explicit Harness(Fetch fetch) : feed(std::move(fetch), [this] { answered.release(); }) {}
 
-    std::optional<Feed::Answer> wait()
-    {
-        return answered.try_acquire_for(10s) ? feed.take() : std::nullopt;
-    }
+    std::optional<Feed::Answer> wait() { return answered.try_acquire_for(10s) ? feed.take() : std::nullopt; }
 
     std::counting_semaphore<100> answered{0};
     Feed feed;

@@ -141,8 +141,8 @@ TEST(TuiTable, SaysWhenNotAllIsAccounted)
 TEST(TuiTable, PutsInterfacesWithTroubleFirstWhenNotAllFit)
 {
     Json document = test::flows(1, 1, 1);
-    document["interfaces"] =
-        Json::array({test::interface("eth0"), test::interface("eth1"), test::interface("eth2", 0.5)});
+    document["interfaces"] = Json::array(
+        {test::interface("eth0"), test::interface("eth1"), test::interface("eth2", 0.5)});
     const auto lines = interface_lines(document, {.width = 80}, 2);
     ASSERT_EQ(lines.size(), 3U);
     EXPECT_TRUE(plain_text(lines[1]).starts_with("eth2"));

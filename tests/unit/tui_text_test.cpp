@@ -16,8 +16,10 @@ TEST(TuiText, ReplacesWhatMustNotReachATerminal)
     EXPECT_EQ(clean("eth0"), "eth0");
     EXPECT_EQ(clean("a\x1b[31mb\n\t\x7f"), "a?[31mb???");
     EXPECT_EQ(clean(std::string_view("\0x", 2)), "?x");
-    EXPECT_EQ(clean("\xc2\x9b"), "?");         /* CSI as one character */
-    EXPECT_EQ(clean("\xe2\x80\xae" "evil"), "?evil"); /* right-to-left override */
+    EXPECT_EQ(clean("\xc2\x9b"), "?"); /* CSI as one character */
+    EXPECT_EQ(clean("\xe2\x80\xae"
+                    "evil"),
+              "?evil"); /* right-to-left override */
     EXPECT_EQ(clean("e\xcc\x81"), "e?");
     EXPECT_EQ(clean("naïve 中"), "naïve 中");
 }
@@ -25,10 +27,10 @@ TEST(TuiText, ReplacesWhatMustNotReachATerminal)
 TEST(TuiText, ReplacesBytesThatAreNotUtf8)
 {
     EXPECT_EQ(clean("\xff"), "?");
-    EXPECT_EQ(clean("\xe4\xb8"), "??");         /* cut off */
-    EXPECT_EQ(clean("\xc0\xaf"), "??");         /* too long a form */
+    EXPECT_EQ(clean("\xe4\xb8"), "??"); /* cut off */
+    EXPECT_EQ(clean("\xc0\xaf"), "??"); /* too long a form */
     EXPECT_EQ(clean("\xe0\x80\xaf"), "???");
-    EXPECT_EQ(clean("\xed\xa0\x80"), "???");     /* surrogate */
+    EXPECT_EQ(clean("\xed\xa0\x80"), "???");      /* surrogate */
     EXPECT_EQ(clean("\xf4\x90\x80\x80"), "????"); /* beyond Unicode */
     EXPECT_EQ(clean("\xf8\x88\x80\x80\x80"), "?????");
 }

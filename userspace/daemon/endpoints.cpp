@@ -114,7 +114,7 @@ Response Endpoints::get(const Request &request)
     if (request.path == "/v1/version")
         return respond(Json{{"version", settings_.version}, {"api", 1}, {"abi", FG_ABI_VERSION}, {"instance", settings_.instance}});
     if (request.path == "/v1/status")
-        return respond(status_to_json(*engine_.snapshot(), settings_.version, flag(request, "verbose")));
+        return respond(status(request));
     if (request.path == "/v1/flows")
         return flows(request);
     if (request.path == "/v1/top")
@@ -122,6 +122,13 @@ Response Endpoints::get(const Request &request)
     if (request.path == "/v1/blocks")
         return respond(engine_.blocks());
     return respond(fail(ExitCode::NotRunning, fmt::format("there is no {}", request.path)));
+}
+
+Json Endpoints::status(const Request &request) const
+{
+    Json json = status_to_json(*engine_.snapshot(), settings_.version, flag(request, "verbose"));
+    json["policy"]["blocks"] = engine_.block_count();
+    return json;
 }
 
 /// As lines, some at a time: hundreds of thousands of flows must not stand in memory as one text.
@@ -151,6 +158,7 @@ Result<Json> Endpoints::top(const Request &request) const
     if (!wanted)
         return std::unexpected(wanted.error());
     Json json = top_to_json(*engine_.snapshot(), *by, wanted->sort, wanted->filter, wanted->limit);
+    json["blocks"] = engine_.block_count();
     json["filter"] = parameter(request, "filter", "");
     return json;
 }

@@ -256,7 +256,11 @@ void Engine::publish()
     snapshot->table_capacity = maps_.capacity();
     snapshot->kernel_memory_bytes = maps_.memory_bytes();
     snapshot->flows_evicted = flows_.counters().evicted;
-    snapshot->blocks = count_blocks();
+    {
+        const std::lock_guard lock(policy_mutex_);
+        count_blocks();
+        snapshot->blocks = block_count_;
+    }
     snapshot->features = features_;
     for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
         if (maps_.interfaces[slot].ifindex != 0)
@@ -273,13 +277,12 @@ void Engine::publish()
     snapshot_ = std::move(snapshot);
 }
 
-std::size_t Engine::count_blocks()
+void Engine::count_blocks()
 {
-    const std::lock_guard lock(policy_mutex_);
-    if (!maps_.control().blocks_used)
-        return 0;
-    const auto blocks = Blocklist(maps_).list(clock_.boot_ns());
-    return blocks ? blocks->size() : 0;
+    const Result<std::vector<Block>> blocks =
+        maps_.control().blocks_used ? Blocklist(maps_).list(boot_time_ns()) : std::vector<Block>();
+    if (blocks)
+        block_count_ = blocks->size();
 }
 
 std::shared_ptr<const Snapshot> Engine::snapshot() const
@@ -402,13 +405,17 @@ Result<Json> Engine::block(const Json &request, std::uint32_t uid)
     for (const IpAddress &address : config_.protect)
         protect.push_back({address, "protected by the configuration"});
     const std::lock_guard lock(policy_mutex_);
-    return flowguard::block(maps_, request, uid, protect);
+    auto changed = flowguard::block(maps_, request, uid, protect);
+    count_blocks();
+    return changed;
 }
 
 Result<Json> Engine::unblock(const std::string &target_or_id, bool dry_run)
 {
     const std::lock_guard lock(policy_mutex_);
-    return flowguard::unblock(maps_, target_or_id, dry_run);
+    auto changed = flowguard::unblock(maps_, target_or_id, dry_run);
+    count_blocks();
+    return changed;
 }
 
 Result<Json> Engine::blocks()

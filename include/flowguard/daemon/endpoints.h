@@ -25,6 +25,7 @@ class Endpoints {
   private:
     Response get(const Request &request);
     Response change(const Request &request);
+    Json status(const Request &request) const;
     Response flows(const Request &request) const;
     Result<Json> top(const Request &request) const;
     Result<Json> attach(const Json &body);

@@ -9,6 +9,7 @@
 #include "flowguard/kernel/drain.h"
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -33,6 +34,8 @@ class Engine {
     Result<Json> unblock(const std::string &target_or_id, bool dry_run);
     Result<Json> blocks();
     bool has_interfaces() const;
+    /// As of now, not of the latest tick: who has just blocked an address wants to see it.
+    std::size_t block_count() const { return block_count_; }
 
   private:
     /// What is kept per slot beside the kernel's ledger.
@@ -59,7 +62,7 @@ class Engine {
     void publish();
     InterfaceStatus describe(std::uint32_t slot) const;
     std::map<std::string, std::uint64_t> losses(std::uint32_t slot) const;
-    std::size_t count_blocks();
+    void count_blocks();
     DirectionTotals totals(std::uint32_t slot, fg_direction direction) const;
     Json attached_json(const std::vector<std::string> &names, bool changed) const;
     Result<Json> attach_all(const std::vector<Device> &devices, XdpMode mode);
@@ -80,6 +83,7 @@ class Engine {
     std::uint64_t ticks_ = 0;
     std::shared_ptr<const std::vector<Flow>> ended_;
     std::uint64_t ended_copied_ = 0; ///< flows_.counters().ended when ended_ was made
+    std::atomic<std::size_t> block_count_ = 0;
     mutable std::mutex mutex_;
     std::mutex policy_mutex_; ///< a drain waits for the kernel; blocking an address must not
     mutable std::mutex snapshot_mutex_;

@@ -36,7 +36,7 @@ class Device:
             name, _, numbers = line.partition(":")
             if name.strip() == self.name:
                 fields = [int(field) for field in numbers.split()]
-                return Counters(Volume(fields[0], fields[1]), Volume(fields[8], fields[9]))
+                return Counters(Volume(fields[1], fields[0]), Volume(fields[9], fields[8]))
         raise AssertionError(f"no device {self.name} in {self.namespace.name}")
 
     def quiet_counters(self):

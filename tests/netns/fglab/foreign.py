@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Programs of somebody else on the hooks that flowguard wants."""
 import pathlib
+import platform
 
 from . import shell
 
@@ -14,7 +15,8 @@ def compile_bpf(directory, source, name="foreign"):
     path = pathlib.Path(directory) / f"{name}.c"
     path.write_text(source)
     built = path.with_suffix(".o")
-    shell.run("clang", "-O2", "-g", "-target", "bpf", "-mcpu=v3", "-c", path, "-o", built)
+    shell.run("clang", "-O2", "-g", "-target", "bpf", "-mcpu=v3", 
+              "-I", f"/usr/include/{platform.machine()}-linux-gnu", "-c", path, "-o", built)
     return built
 
 

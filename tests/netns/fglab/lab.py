@@ -33,14 +33,11 @@ class Lab:
         for namespace, v4s, v6s, neighbours, mac in [
                 (self.host, [HOST_V4], [HOST_V6], [PEER_V4, OTHER_V4, PEER_V6, OTHER_V6], PEER_MAC),
                 (self.peer, [PEER_V4, OTHER_V4], [PEER_V6, OTHER_V6], [HOST_V4, HOST_V6], HOST_MAC)]:
-            namespace.ip("link", "set", DEVICE, "addrgenmode", "none")
-            namespace.ip("link", "set", DEVICE, "up")
-            for address in v4s:
-                namespace.ip("address", "add", f"{address}/24", "dev", DEVICE)
-            for address in v6s:
-                namespace.ip("address", "add", f"{address}/64", "dev", DEVICE, "nodad")
-            for address in neighbours:
-                namespace.ip("neighbour", "replace", address, "lladdr", mac, "dev", DEVICE, "nud", "permanent")
+            commands = [f"link set {DEVICE} addrgenmode none", f"link set {DEVICE} up"]
+            commands += [f"address add {address}/24 dev {DEVICE}" for address in v4s]
+            commands += [f"address add {address}/64 dev {DEVICE} nodad" for address in v6s]
+            commands += [f"neighbour replace {address} lladdr {mac} dev {DEVICE} nud permanent" for address in neighbours]
+            namespace.ip_batch(commands)
 
     def unplug(self):
         self.host.ip("link", "delete", DEVICE)

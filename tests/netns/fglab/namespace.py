@@ -66,6 +66,9 @@ class Namespace:
     def ip(self, *arguments, **options):
         return shell.run("ip", "-n", self.name, *arguments, **options)
 
+    def ip_batch(self, commands):
+        self.ip("-batch", "-", input="\n".join(commands) + "\n")
+
     def read(self, path):
         """A file below /proc/net as this namespace has it."""
         with self.entered():

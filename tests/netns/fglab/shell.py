@@ -9,7 +9,8 @@ TIMEOUT_S = 60
 def run(*command, check=True, **options):
     """Runs a command to its end; its output is text."""
     options.setdefault("timeout", TIMEOUT_S)
-    options.setdefault("stdin", subprocess.DEVNULL)
+    if "input" not in options:
+        options.setdefault("stdin", subprocess.DEVNULL)
     done = subprocess.run([str(part) for part in command], text=True, capture_output=True, **options)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, command))}: exit code {done.returncode}: {done.stderr or done.stdout}")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an instance may leave behind on the machine, and that it has not."""
+import contextlib
 import pathlib
 
 from . import shell
@@ -9,13 +10,31 @@ OWN_PREFIX = "fg_"
 
 
 def objects():
-    """Ids of all programs and maps that are called like flowguard's."""
-    found = set()
-    for kind in ("prog", "map"):
-        for each in shell.output_json("bpftool", "-j", kind):
-            if each.get("name", "").startswith(OWN_PREFIX):
-                found.add((kind, each["id"], each["name"]))
-    return found
+    """All programs and maps that are called like flowguard's: {(kind, id): (name, ids of its maps)}."""
+    return {(kind, each["id"]): (each["name"], frozenset(each.get("map_ids", ())))
+            for kind in ("prog", "map") for each in shell.output_json("bpftool", "-j", kind)
+            if each.get("name", "").startswith(OWN_PREFIX)}
+
+
+def held_by_others(guard):
+    """Programs and maps that processes of other instances have open: another test run on this machine."""
+    own = set(map(str, guard.daemon_pids()))
+    held = set()
+    for info in pathlib.Path("/proc").glob("[0-9]*/fdinfo/*"):
+        if info.parts[2] in own:
+            continue
+        with contextlib.suppress(OSError):
+            for line in info.read_text().splitlines():
+                name, _, number = line.partition(":")
+                if name in ("prog_id", "map_id"):
+                    held.add((name.removesuffix("_id"), int(number)))
+    return held
+
+
+def without(found, held):
+    """What is left when the others' objects, and programs with a map of theirs, are taken away."""
+    maps = {number for kind, number in held if kind == "map"}
+    return {key: each for key, each in found.items() if key not in held and not each[1] & maps}
 
 
 def hooked(namespace):
@@ -42,8 +61,9 @@ class Traces:
             state.append((programs, qdiscs))
         return state
 
-    def new_objects(self):
-        return objects() - self.objects
+    def new_objects(self, guard):
+        found = {key: each for key, each in objects().items() if key not in self.objects}
+        return without(found, held_by_others(guard)) if found else {}
 
     def check(self, guard):
         """Nothing of this instance is left. The kernel frees programs a moment after their last user."""
@@ -51,7 +71,7 @@ class Traces:
         assert not pins_of(guard.instance), f"pins are left: {pins_of(guard.instance)}"
         assert not guard.pins.exists(), "the directory of pins is left"
         assert not guard.run_dir.exists(), f"files are left: {sorted(path.name for path in guard.run_dir.iterdir())}"
-        until(lambda: not self.new_objects(), within_s=3, what=f"an end of {self.new_objects()}")
+        until(lambda: not self.new_objects(guard), within_s=3, what=f"an end of {self.new_objects(guard)}")
 
     def check_lab(self):
         assert self.device_state() == self.on_devices, "something is left on a device"
