@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Usage: sudo scripts/test.sh [--quick]
+#
+# Installs what is missing, builds, and runs every test and check. Stops at the first stage that fails.
+#   --quick   leaves out the sanitizers and clang-tidy
+set -euo pipefail
+# shellcheck source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+current=''
+summary=()
+
+check_shell() { shellcheck scripts/*.sh .ci/run; }
+
+build_release()
+{
+    as_owner cmake --preset release -DFLOWGUARD_TESTS=ON &&
+        as_owner cmake --build --preset release
+}
+
+# Only pure code: what loads programs or makes namespaces has been run in the release build.
+sanitized_units()
+{
+    as_owner cmake --preset sanitize &&
+        as_owner cmake --build --preset sanitize &&
+        as_owner ctest --test-dir build/sanitize --output-on-failure --no-tests=error -L unit
+}
+
+tests() { ctest --test-dir build/release --output-on-failure --no-tests=error; }
+
+# stage NAME LOG COMMAND...: a step; its time goes into the summary.
+stage()
+{
+    local start
+    start=$(now)
+    current=$1
+    step "$1" "$FG_LOGS/$2" "${@:3}"
+    summary+=("$(printf '%7s s  %s' "$(seconds_since "$start")" "$1")")
+}
+
+finish()
+{
+    local code=$?
+    ((${#summary[@]} > 0)) && printf '\nStages\n' && printf '%s\n' "${summary[@]}"
+    [[ -e $FG_LOGS/ctest.log ]] && printf '\n' && sed -n '/tests passed/,$p' "$FG_LOGS/ctest.log" | sed '/^$/d'
+    if ((code != 0)); then
+        printf 'FAILED: %s\n' "${current:-getting ready}"
+        exit 1
+    fi
+}
+
+main()
+{
+    local quick=0
+    case ${1:-} in
+    '') ;;
+    --quick) quick=1 ;;
+    -h | --help) print_help && exit ;;
+    *) die 2 "unknown argument '$1'; --help explains" ;;
+    esac
+    require_root
+    "$FG_ROOT/scripts/setup.sh" test
+    cd "$FG_ROOT"
+    rm -f "$FG_LOGS/ctest.log"
+    trap finish EXIT
+    stage "Shell scripts (shellcheck)" shellcheck.log check_shell
+    stage "Format (clang-format)" format.log scripts/check_format.sh
+    stage "Build (release)" build.log build_release
+    stage "Tests" ctest.log tests
+    ((quick)) && return
+    stage "Unit tests under sanitizers" sanitize.log sanitized_units
+    stage "Static analysis (clang-tidy)" tidy.log scripts/check_tidy.sh
+}
+
+main "$@"
