@@ -5,6 +5,9 @@ from typing import NamedTuple
 from . import shell
 from .wait import until_stable
 
+STILL_S = 0.06
+ETHERNET_HEADER = 14
+
 
 class Volume(NamedTuple):
     packets: int
@@ -24,6 +27,10 @@ class Counters(NamedTuple):
     def __sub__(self, other):
         return Counters(self.rx - other.rx, self.tx - other.tx)
 
+    def with_link_header(self):
+        """Of a device that counts received packets after taking their Ethernet header off."""
+        return self._replace(rx=self.rx + Volume(0, ETHERNET_HEADER * self.rx.packets))
+
 
 class Device:
     def __init__(self, namespace, name):
@@ -40,7 +47,7 @@ class Device:
         raise AssertionError(f"no device {self.name} in {self.namespace.name}")
 
     def quiet_counters(self):
-        return until_stable(self.counters, what=f"counters of {self.name}")
+        return until_stable(self.counters, still_s=STILL_S, what=f"counters of {self.name}")
 
     def features(self, **features):
         """features(tso="off") is `ethtool -K DEV tso off`."""

@@ -6,7 +6,7 @@ import pathlib
 import signal
 import subprocess
 
-from . import shell
+from . import api, shell
 from .device import Counters, Volume
 from .wait import until
 
@@ -89,13 +89,11 @@ class Flowguard:
 
     def settle(self, ticks=2):
         """Waits until all that was sent before has been drained; returns the status."""
-        target = self.status()["daemon"]["ticks"] + ticks
+        def status():
+            return api.get(self.run_dir / "control.sock", "/v1/status")
 
-        def reached():
-            status = self.status()
-            return status if status["daemon"]["ticks"] >= target else None
-
-        return until(reached, within_s=10, what=f"{ticks} ticks")
+        target = status()["daemon"]["ticks"] + ticks
+        return until(lambda: (now := status())["daemon"]["ticks"] >= target and now, within_s=10, what=f"{ticks} ticks")
 
     def settled(self, name):
         return next(each for each in self.settle()["interfaces"] if each["name"] == name)

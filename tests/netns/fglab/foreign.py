@@ -4,10 +4,11 @@ import pathlib
 import platform
 
 from . import shell
+from .namespace import unique
 
 PASS_ALL = """
 __attribute__((section("xdp"), used)) int somebody(void *context) { return 2; }
-char license[] __attribute__((section("license"), used)) = "GPL";
+char LICENSE[] __attribute__((section("license"), used)) = "GPL";
 """
 
 
@@ -21,8 +22,14 @@ def compile_bpf(directory, source, name="foreign"):
 
 
 def attach_xdp(device, built, mode="xdpdrv"):
-    """With iproute2, as an administrator would; returns the program's id."""
-    device.set(mode, "obj", built, "sec", "xdp")
+    """As an administrator would; returns the program's id."""
+    pin = pathlib.Path("/sys/fs/bpf") / unique("foreign")
+    shell.run("bpftool", "prog", "load", built, pin)
+    try:
+        # Not `ip -n`, which hides the BPF file system.
+        device.namespace.run("ip", "link", "set", "dev", device.name, mode, "pinned", pin)
+    finally:
+        pin.unlink()
     return xdp_program(device)
 
 

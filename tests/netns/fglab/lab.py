@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two hosts and a cable: `host` is guarded, `peer` is everybody else."""
+import contextlib
+
+from . import crowd
 from .device import Device
 from .namespace import Namespace, unique
 
@@ -8,28 +11,36 @@ HOST_V6, PEER_V6 = "fd99::1", "fd99::2"
 OTHER_V4, OTHER_V6 = "10.99.0.3", "fd99::3"  # a second neighbour, at the peer too
 HOST_MAC, PEER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
 DEVICE = "eth0"
+IFINDEX = 7  # of DEVICE, in both namespaces
 
 
 class Lab:
     def __init__(self):
         self.host = Namespace(unique("fgh"))
-        try:
-            self.peer = Namespace(unique("fgp"))
-            try:
-                self.plug()
-            except BaseException:
-                self.peer.delete()
-                raise
-        except BaseException:
-            self.host.delete()
-            raise
+        self.peer = Namespace(unique("fgp"))
         self.device = Device(self.host, DEVICE)
         self.far = Device(self.peer, DEVICE)
+        self.extras = contextlib.ExitStack()
+
+    def __enter__(self):
+        try:
+            self.host.create()
+            self.peer.create()
+            self.plug()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.extras.close()
+        self.host.delete()
+        self.peer.delete()
 
     def plug(self):
         """The veth pair with its addresses; also after a test has deleted it."""
-        self.host.ip("link", "add", DEVICE, "address", HOST_MAC, "type", "veth",
-                     "peer", "name", DEVICE, "address", PEER_MAC, "netns", self.peer.name)
+        self.host.ip("link", "add", DEVICE, "index", IFINDEX, "address", HOST_MAC, "type", "veth",
+                     "peer", "name", DEVICE, "index", IFINDEX, "address", PEER_MAC, "netns", self.peer.name)
         for namespace, v4s, v6s, neighbours, mac in [
                 (self.host, [HOST_V4], [HOST_V6], [PEER_V4, OTHER_V4, PEER_V6, OTHER_V6], PEER_MAC),
                 (self.peer, [PEER_V4, OTHER_V4], [PEER_V6, OTHER_V6], [HOST_V4, HOST_V6], HOST_MAC)]:
@@ -39,9 +50,9 @@ class Lab:
             commands += [f"neighbour replace {address} lladdr {mac} dev {DEVICE} nud permanent" for address in neighbours]
             namespace.ip_batch(commands)
 
+    def forbid_tcx(self):
+        if crowd.has_tcx():
+            self.extras.enter_context(crowd.full_tcx(self.host, IFINDEX))
+
     def unplug(self):
         self.host.ip("link", "delete", DEVICE)
-
-    def delete(self):
-        self.host.delete()
-        self.peer.delete()

@@ -32,7 +32,9 @@ class Namespace:
     def __init__(self, name):
         self.name = name
         self.path = f"/run/netns/{name}"
-        shell.run("ip", "netns", "add", name)
+
+    def create(self):
+        shell.run("ip", "netns", "add", self.name)
         with self.entered():
             for key, value in QUIET.items():
                 with open(f"/proc/thread-self/root/proc/sys/{key}", "w") as knob:

@@ -17,7 +17,7 @@ def until(condition, within_s=5.0, what="the condition"):
         time.sleep(STEP_S)
 
 
-def until_stable(read, still_s=0.1, within_s=5.0, what="the value"):
+def until_stable(read, still_s, within_s=5.0, what="the value"):
     """Returns read() once it has not changed for still_s."""
     deadline = time.monotonic() + within_s
     last, since = read(), time.monotonic()
