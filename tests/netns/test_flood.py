@@ -11,12 +11,18 @@ from fglab.lab import DEVICE
 from fixtures import TC, attach
 
 PACKETS = 10_000_000
-DRAINS = 5  # while a flood runs, at least
+TICK_MS = 250
+DRAINS = 3  # while a flood runs, at least
 ATTACKER = "198.18.0.1"
 ANSWER_S = 2  # what a question may take meanwhile
 
 pytestmark = pytest.mark.skipif(not pathlib.Path(flood.PROGRAM).exists(),
                                 reason=f"no generator {flood.PROGRAM}: build it, or set FG_GENERATE")
+
+
+@pytest.fixture
+def guard(new_guard, config):
+    return new_guard(config=config(f"tick_ms = {TICK_MS}\n"))
 
 
 def counted_by_all_three(lab, guard, packets, *options):
@@ -50,7 +56,7 @@ def test_two_processors_at_once_count_apart(lab, guard):
 
 
 def test_a_spoofed_flood_evicts_flows_and_loses_no_packet(lab, new_guard, config):
-    guard = new_guard(config=config("tick_ms = 100\nmax_flows = 10000\n"))
+    guard = new_guard(config=config(f"tick_ms = {TICK_MS}\nmax_flows = 10000\n"))
     attach(lab, guard, "xdp-native")
     counted_by_all_three(lab, guard, PACKETS // 2, "--tcp-syn")
     table = guard.status()["flow_table"]

@@ -2,12 +2,13 @@
 #include "flowguard/cli/command.h"
 #include "flowguard/cli/output.h"
 #include "flowguard/daemon/daemon.h"
+#include "flowguard/kernel/fd.h"
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <memory>
-#include <thread>
+#include <poll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace flowguard {
@@ -19,12 +20,13 @@ struct Options {
 };
 
 /// The daemon answers first and ends then: nothing must run when this command returns.
-void wait_for_end(const InstancePaths &paths)
+void wait_for_end(pid_t daemon)
 {
-    constexpr auto step = std::chrono::milliseconds(10);
-    std::error_code ignored;
-    for (int i = 0; i < 500 && std::filesystem::exists(paths.lock, ignored); i++)
-        std::this_thread::sleep_for(step);
+    constexpr int patience_ms = 5000;
+    const Fd process(static_cast<int>(syscall(SYS_pidfd_open, daemon, 0)));
+    pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+    if (process)
+        poll(&ended, 1, patience_ms);
 }
 
 Result<Json> detach(const Context &context, const Options &options)
@@ -32,7 +34,7 @@ Result<Json> detach(const Context &context, const Options &options)
     auto answer =
         context.client().post("/v1/detach", {{"interfaces", options.interfaces}, {"dry_run", options.dry_run}});
     if (answer && answer->value("ending", false) && !options.dry_run)
-        wait_for_end(context.paths);
+        wait_for_end(answer->value("pid", 0));
     if (answer || answer.error().code != ExitCode::NotRunning)
         return answer;
     if (geteuid() != 0)

@@ -112,11 +112,12 @@ Result<void> serve(Engine &engine, const DaemonRun &run, const Config &config, b
     boost::asio::io_context io(1);
     const auto on_ending = [&](bool idle) {
         if (idle && !run.exit_when_idle)
-            return;
+            return false;
         detached = true;
         if (idle)
             (void)engine.detach({}, false);
         io.get_executor().post([&io] { io.stop(); }, std::allocator<void>());
+        return true;
     };
     Endpoints endpoints(engine, {run.version, run.paths.instance, on_ending});
     auto server = Server::listen(io, run.paths.socket,

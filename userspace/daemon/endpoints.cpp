@@ -10,6 +10,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <unistd.h>
 
 namespace flowguard {
 namespace {
@@ -197,10 +198,11 @@ Result<Json> Endpoints::detach(const Json &body)
     auto answer = engine_.detach(body.value("interfaces", std::vector<std::string>()), dry_run);
     if (!answer || dry_run)
         return answer;
+    (*answer)["pid"] = getpid();
     if (answer->value("ending", false))
         settings_.on_ending(false);
     else if (!engine_.has_interfaces())
-        settings_.on_ending(true);
+        (*answer)["ending"] = settings_.on_ending(true);
     return answer;
 }
 

@@ -16,7 +16,7 @@ class Endpoints {
     struct Settings {
         std::string version;
         std::string instance;
-        std::function<void(bool idle)> on_ending;
+        std::function<bool(bool idle)> on_ending; ///< true if the daemon will end
     };
 
     Endpoints(Engine &engine, Settings settings) : engine_(engine), settings_(std::move(settings)) {}
