@@ -23,7 +23,7 @@ build_release()
 sanitized_units()
 {
     as_owner cmake --preset sanitize &&
-        as_owner cmake --build --preset sanitize &&
+        as_owner cmake --build --preset sanitize --target unit_test parser_fuzz target_fuzz &&
         as_owner ctest --test-dir build/sanitize --output-on-failure --no-tests=error -L unit
 }
 

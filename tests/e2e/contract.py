@@ -72,8 +72,8 @@ DETACH = {"changed": truth, "interfaces": [text], "ending": truth}
 STATUS = {
     "version": text,
     "daemon": {"pid": count, "since": time, "tick_ms": count, "ticks": count},
-    "interfaces": [{"name": text, "ifindex": count, "ingress": HOOK, "egress": HOOK, "rx": SIDE, "tx": SIDE, "flows": BOTH,
-                    "overflow": BOTH, "non_ip": BOTH, "accounted": only(1.0), "losses": {}}],
+    "interfaces": [{"name": text, "ifindex": count, "ingress": HOOK, "egress": HOOK, "rx": SIDE, "tx": SIDE,
+                    "flows": BOTH, "overflow": BOTH, "non_ip": BOTH, "accounted": only(1.0), "losses": {}}],
     "flow_table": {"active": count, "capacity": count},
     "policy": {"blocks": count, "allows": count, "limits": count},
     "incidents": {"open": count},
@@ -111,8 +111,9 @@ def top(view):
     return {"timestamp": time, "tick": count, "tick_ms": count, "by": only(view),
             "sort": one_of("rate", "bytes", "packets", "start"), "filter": text,
             "totals": {"rx": TOP_SIDE, "tx": TOP_SIDE},
-            "interfaces": [{"name": text, "ingress": text, "egress": text, "present": truth, "rx_bps": RATES, "tx_bps": RATES,
-                            "rx_pps": RATES, "tx_pps": RATES, "dropped_pps": RATES, "accounted": only(1.0), "note": text}],
+            "interfaces": [{"name": text, "ingress": text, "egress": text, "present": truth, "rx_bps": RATES,
+                            "tx_bps": RATES, "rx_pps": RATES, "tx_pps": RATES, "dropped_pps": RATES,
+                            "accounted": only(1.0), "note": text}],
             "active_flows": count, "blocks": count, "matching": count, "rows": [TOP_ROWS[view]]}
 
 

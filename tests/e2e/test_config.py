@@ -42,7 +42,8 @@ def test_a_file_that_was_named_must_exist(lab, new_guard, tmp_path):
     traces.check(guard)
 
 
-@pytest.mark.parametrize("capacity, nearest", [(1000, 1024), (63, 64), (1, 64), (65537, 131072), (LARGEST * 2, LARGEST)])
+@pytest.mark.parametrize("capacity, nearest", [(1000, 1024), (63, 64), (1, 64), (65537, 131072),
+                                               (LARGEST * 2, LARGEST)])
 def test_a_capacity_that_cannot_be_is_refused_with_one_that_can(lab, new_guard, config, capacity, nearest):
     guard, traces = new_guard(config=config(f"capacity = {capacity}\n")), Traces(lab)
     sentence = guard.fails(USAGE, "attach", DEVICE)

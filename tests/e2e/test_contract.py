@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every --json answer has the names and types that scripts rely on."""
+import base64
+import hashlib
 import itertools
 import json
+import socket
+import struct
 
 import contract
 import pytest
@@ -10,6 +14,7 @@ from fglab import frames, traffic
 from fglab.lab import DEVICE, HOST_V4, HOST_V6, PEER_V4, PEER_V6
 from fixtures import guarded_lab
 
+UDP = 17
 VIEWS = ["flow", "remote", "local", "service"]
 SORTS = ["rate", "bytes", "packets", "start"]
 
@@ -88,7 +93,8 @@ def test_flows_are_json_lines_as_promised(flows):
     assert len({flow["flow_id"] for flow in flows}) == len(flows)
 
 
-@pytest.mark.parametrize("host, peer, icmp", [(HOST_V4, PEER_V4, "ICMP"), (HOST_V6, PEER_V6, "IPV6-ICMP")], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("host, peer, icmp", [pytest.param(HOST_V4, PEER_V4, "ICMP", id="IPv4"),
+                                              pytest.param(HOST_V6, PEER_V6, "IPV6-ICMP", id="IPv6")])
 def test_flows_say_who_is_the_client(flows, host, peer, icmp):
     between = [flow for flow in flows if {flow["src_ip"], flow["dest_ip"]} == {host, peer} and "vlan" not in flow]
     [tcp] = [flow for flow in between if flow["proto"] == "TCP"]
@@ -113,16 +119,11 @@ def test_fields_that_do_not_apply_are_left_out(flows):
 
 
 def test_the_community_id_is_the_published_one(flows):
-    """Computed apart: version 1, seed 0, of the corelight specification."""
-    import base64
-    import hashlib
-    import socket
-    import struct
-
+    """Computed apart: version 1, seed 0, of the Community ID specification."""
     flow = next(flow for flow in flows if flow["proto"] == "UDP" and ":" not in flow["src_ip"])
-    ends = sorted((socket.inet_aton(flow[ip]), flow[port]) for ip, port in (("src_ip", "src_port"), ("dest_ip", "dest_port")))
-    (low, low_port), (high, high_port) = ends
-    digest = hashlib.sha1(struct.pack("!H4s4sBBHH", 0, low, high, 17, 0, low_port, high_port)).digest()
+    ends = (socket.inet_aton(flow[f"{end}_ip"]) + struct.pack("!H", flow[f"{end}_port"]) for end in ("src", "dest"))
+    low, high = sorted(ends)
+    digest = hashlib.sha1(bytes(2) + low[:4] + high[:4] + bytes([UDP, 0]) + low[4:] + high[4:]).digest()
     assert flow["community_id"] == "1:" + base64.b64encode(digest).decode()
 
 
@@ -130,7 +131,8 @@ def test_the_community_id_is_the_published_one(flows):
     ("tcp", lambda flow: flow["proto"] == "TCP"),
     ("udp and ip6", lambda flow: flow["proto"] == "UDP" and ":" in flow["src_ip"]),
     (f"dst port {traffic.PORT}", lambda flow: flow.get("dest_port") == traffic.PORT),
-    (f"src host {PEER_V4} and not icmp", lambda flow: flow["src_ip"] == PEER_V4 and flow["proto"] != "ICMP" and "vlan" not in flow),
+    (f"src host {PEER_V4} and not icmp",
+     lambda flow: flow["src_ip"] == PEER_V4 and flow["proto"] != "ICMP" and "vlan" not in flow),
     ("net 10.0.0.0/8 and tcp", lambda flow: flow["src_ip"].startswith("10.") and flow["proto"] == "TCP"),
     ("vlan 100", lambda flow: flow.get("vlan") == [100]),
     ("port 1", lambda flow: False),
@@ -141,9 +143,11 @@ def test_a_filter_selects_flows(busy, flows, expression, matches):
     assert busy.ask("top", "--once", "--filter", expression)["matching"] == len(wanted)
 
 
-@pytest.mark.parametrize("sort, rank", [("bytes", lambda flow: flow["flow"]["bytes_toserver"] + flow["flow"]["bytes_toclient"]),
-                                        ("packets", lambda flow: flow["flow"]["pkts_toserver"] + flow["flow"]["pkts_toclient"]),
-                                        ("start", lambda flow: flow["flow"]["start"])])
+@pytest.mark.parametrize("sort, rank", [
+    ("bytes", lambda flow: flow["flow"]["bytes_toserver"] + flow["flow"]["bytes_toclient"]),
+    ("packets", lambda flow: flow["flow"]["pkts_toserver"] + flow["flow"]["pkts_toclient"]),
+    ("start", lambda flow: flow["flow"]["start"]),
+])
 def test_flows_are_sorted_and_cut_off(busy, sort, rank):
     everything = busy.flows("--sort", sort)
     assert [rank(flow) for flow in everything] == sorted(map(rank, everything), reverse=True)

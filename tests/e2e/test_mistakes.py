@@ -13,17 +13,19 @@ from fglab.traces import Traces
 from fixtures import guarded_lab
 
 NOBODY = 65534
+PROMPT_S = 2
 PROTECT = 'protect = ["192.0.2.10", "2001:db8::10"]\n'
 STRANGER = "192.0.2.66"
-MALFORMED_ADDRESSES = ["hello", "1.2.3", "1.2.3.4.5", "300.1.1.1", "1.2.3.4/", "1.2.3.4/33", "fe80::1%eth0", "::1::", "1.2.3.4:80",
-                       " 1.2.3.4", "1.2.3.4 ", "", "4711", "-", "1.2.3.-4"]
+MALFORMED_ADDRESSES = ["hello", "1.2.3", "1.2.3.4.5", "300.1.1.1", "1.2.3.4/", "1.2.3.4/33", "fe80::1%eth0", "::1::",
+                       "1.2.3.4:80", " 1.2.3.4", "1.2.3.4 ", "", "4711", "-", "1.2.3.-4"]
 PREFIXES = ["10.0.0.0/8", "0.0.0.0/0", "1.2.3.4/24", "2001:db8::/32", "::/0"]
 MALFORMED_DURATIONS = ["0", "0s", "-5m", "1x", "1.5h", "5 m", "m", "1h30m", "99999d", "9223372036854775807d"]
-NO_COMMAND = [[], ["nonsense"], ["status", "--nonsense"], ["attach"], ["block"], ["unblock"], ["flows", "-n"], ["flows", "-n", "x"],
-              ["flows", "-n", "-1"], ["--instance", "a/b", "status"], ["--instance", "", "status"],
+NO_COMMAND = [[], ["nonsense"], ["status", "--nonsense"], ["attach"], ["block"], ["unblock"], ["flows", "-n"],
+              ["flows", "-n", "x"], ["flows", "-n", "-1"], ["--instance", "a/b", "status"], ["--instance", "", "status"],
               ["--instance", "x" * 33, "status"]]
-NO_CHOICE = [["attach", DEVICE, "--xdp-mode", "warp"], ["top", "--once", "--by", "nonsense"], ["top", "--once", "--by", "process"],
-             ["top", "--once", "--sort", "nonsense"], ["flows", "--sort", "nonsense"], ["block", STRANGER, "--in", "--out"],
+NO_CHOICE = [["attach", DEVICE, "--xdp-mode", "warp"], ["top", "--once", "--by", "nonsense"],
+             ["top", "--once", "--by", "process"], ["top", "--once", "--sort", "nonsense"],
+             ["flows", "--sort", "nonsense"], ["block", STRANGER, "--in", "--out"],
              ["block", STRANGER, "--reason", "x" * 64]]
 BAD_FILTERS = ["tcp and and", "port", "host 1.2.3.4.5", "nonsense", "tcp)"]
 
@@ -89,6 +91,12 @@ class TestUsage:
     def test_of_a_filter(self, unchanged, command, expression):
         assert "tcpdump" in unchanged.fails(USAGE, *command, "--filter", expression)
 
+    def test_of_a_name_in_a_filter_keeps_nobody_waiting(self, unchanged):
+        """Looking a name up takes seconds when no name server answers, and the daemon has other things to do."""
+        asking = unchanged.start("flows", "--filter", "host name.invalid")
+        unchanged.run("blocks", timeout=PROMPT_S)
+        assert asking.wait(PROMPT_S) == USAGE
+
     def test_help_is_no_mistake(self, running):
         for arguments in (["--help"], ["--help-all"], ["block", "--help"]):
             assert "Usage" in running.do(*arguments)
@@ -96,10 +104,12 @@ class TestUsage:
 
 class TestSafety:
     @pytest.mark.parametrize("target, why", [
-        (HOST_V4, "address of this host"), (HOST_V6, "address of this host"), (PEER_V4, "gateway"), (PEER_V6, "gateway"),
+        (HOST_V4, "address of this host"), (HOST_V6, "address of this host"),
+        (PEER_V4, "gateway"), (PEER_V6, "gateway"),
         ("127.0.0.1", "this host"), ("::1", "this host"), ("0.0.0.0", "no single host"), ("::", "no single host"),
         ("224.0.0.1", "multicast"), ("ff02::1", "multicast"), ("255.255.255.255", "broadcast"),
-        ("192.0.2.10", "configuration"), ("2001:db8::10", "configuration"), ("::ffff:" + HOST_V4, "address of this host"),
+        ("192.0.2.10", "configuration"), ("2001:db8::10", "configuration"),
+        ("::ffff:" + HOST_V4, "address of this host"),
     ])
     def test_a_protected_address_is_refused(self, unchanged, target, why):
         sentence = unchanged.fails(REFUSED, "block", target)
@@ -150,7 +160,8 @@ class TestIdempotence:
         assert unchanged.ask("block", "2001:db8::66/128")["changed"] is False
         assert unchanged.ask("unblock", "2001:db8::66")["changed"] is True
 
-    @pytest.mark.parametrize("arguments", [["block", STRANGER], ["attach", DEVICE, "lo"], ["detach"], ["detach", DEVICE]], ids=words)
+    @pytest.mark.parametrize("arguments", [["block", STRANGER], ["attach", DEVICE, "lo"], ["detach"],
+                                           ["detach", DEVICE]], ids=words)
     def test_a_dry_run_changes_nothing(self, unchanged, arguments):
         assert unchanged.ask(*arguments, "--dry-run")["changed"] is True
 
@@ -172,8 +183,9 @@ class TestIdempotence:
 
 
 class TestNoDaemon:
-    @pytest.mark.parametrize("arguments", [["status"], ["flows"], ["flows", "--json"], ["top", "--once"], ["top", "--json"], ["blocks"],
-                                           ["block", STRANGER], ["unblock", STRANGER]], ids=words)
+    @pytest.mark.parametrize("arguments", [["status"], ["flows"], ["flows", "--json"], ["top", "--once"],
+                                           ["top", "--json"], ["blocks"], ["block", STRANGER],
+                                           ["unblock", STRANGER]], ids=words)
     def test_is_said_with_what_to_do(self, guard, arguments):
         assert "attach" in guard.fails(NOT_RUNNING, *arguments)
 
@@ -189,8 +201,8 @@ class TestPermission:
         """Runs flowguard as a user without any rights, though the program may be in a directory of root's."""
         def ask(guard, *arguments):
             with open(PROGRAM, "rb") as program:
-                rest = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", f"/proc/self/fd/{program.fileno()}",
-                        "--instance", guard.instance, *arguments]
+                rest = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                        f"/proc/self/fd/{program.fileno()}", "--instance", guard.instance, *arguments]
                 return run(*guard.namespace.command(*rest), check=False, pass_fds=[program.fileno()], cwd="/")
         return ask
 
@@ -201,7 +213,8 @@ class TestPermission:
         assert done.returncode == PERMISSION, done.stderr
         assert done.stdout == "" and "root" in done.stderr
 
-    @pytest.mark.parametrize("arguments", [["attach", "lo"], ["detach"], ["daemon"], ["attach", "lo", "--foreground"]], ids=words)
+    @pytest.mark.parametrize("arguments", [["attach", "lo"], ["detach"], ["daemon"],
+                                           ["attach", "lo", "--foreground"]], ids=words)
     def test_is_needed_to_be_one(self, guard, as_nobody, arguments):
         done = as_nobody(guard, *arguments)
         assert done.returncode == PERMISSION, done.stderr
@@ -216,16 +229,16 @@ class TestSurroundings:
     @pytest.mark.parametrize("arguments", [["attach", DEVICE], ["daemon"], ["detach"]], ids=words)
     def test_without_a_bpf_file_system(self, lab, guard, arguments):
         traces = Traces(lab)
-        without = ["unshare", "--mount", "sh", "-c", 'while umount /sys/fs/bpf 2>/dev/null; do :; done; exec "$@"', "sh"]
-        done = run(*without, *guard.command(*arguments), check=False)
+        unmounted = 'while umount /sys/fs/bpf 2>/dev/null; do :; done; exec "$@"'
+        done = run("unshare", "--mount", "sh", "-c", unmounted, "sh", *guard.command(*arguments), check=False)
         assert done.returncode == FAILED
         assert "mount -t bpf" in done.stderr and len(done.stderr.splitlines()) == 1
         traces.check(guard)
 
     def test_a_full_disk_under_the_answer_is_a_failure(self, running):
         with open("/dev/full", "w") as full:
-            done = subprocess.run(running.command("status"), stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
-                                  text=True, timeout=20)
+            done = subprocess.run(running.command("status"), stdin=subprocess.DEVNULL, stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=20)
         assert done.returncode == FAILED
         assert "standard output" in done.stderr
 

@@ -22,7 +22,8 @@ class Terminal:
     def __init__(self, command):
         self.server = f"flowguard-test-{os.getpid()}"
         shell = f"trap : INT; echo {BEFORE}; {shlex.join(command)}; echo {AFTER} $?; exec sleep 60"
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "top", "-x", COLUMNS, "-y", LINES, f"sh -c {shlex.quote(shell)}")
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "top", "-x", COLUMNS, "-y", LINES,
+                  f"sh -c {shlex.quote(shell)}")
 
     def tmux(self, *arguments, **options):
         return run("tmux", "-L", self.server, *arguments, env=dict(os.environ, LC_ALL="C.UTF-8"), **options)
@@ -55,7 +56,8 @@ def test_shows_flows_and_where_they_come_from(terminal):
     assert BEFORE not in screen, "a screen of its own"
 
 
-@pytest.mark.parametrize("key, title", [("r", "remote addresses"), ("l", "local addresses"), ("s", "services"), ("f", "flows")])
+@pytest.mark.parametrize("key, title", [("r", "remote addresses"), ("l", "local addresses"), ("s", "services"),
+                                        ("f", "flows")])
 def test_a_key_switches_the_view(terminal, key, title):
     terminal.shows(PEER_V4)
     terminal.keys(key)

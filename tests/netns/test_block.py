@@ -94,7 +94,8 @@ class Blocking(NamedTuple):
 def blocking(request, tmp_path_factory):
     """A host whose blocklist holds both addresses of the peer, and neither of its neighbour."""
     with guarded_lab(request.param, tmp_path_factory.mktemp("block")) as (lab, guard):
-        lab.device.features(**dict.fromkeys(vlan.RX_OFFLOADS, "off"))  # then its counters have the tags that come in frames
+        # Then the device counts the tags that come in frames.
+        lab.device.features(**dict.fromkeys(vlan.RX_OFFLOADS, "off"))
         guard.settle()
         for address in (PEER_V4, PEER_V6):
             guard.do("block", address)

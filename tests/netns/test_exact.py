@@ -182,7 +182,7 @@ def test_what_is_not_ip_is_counted_as_such(cable):
 @pytest.mark.parametrize("tags", [[INNER], [OUTER, INNER]], ids=["VLAN", "QinQ"])
 def test_tags_in_the_frame_are_counted_as_the_device_counts_them(cable, offloads, tags):
     cable.offload_tags(offloads)
-    headers = [frames.Dot1Q(vlan=tags[-1])] if len(tags) == 1 else [frames.Dot1AD(vlan=tags[0]), frames.Dot1Q(vlan=tags[1])]
+    headers = [frames.Dot1AD(vlan=number) for number in tags[:-1]] + [frames.Dot1Q(vlan=tags[-1])]
     port = 1000 + 10 * len(tags) + (offloads == "on")
     payload = frames.UDP(sport=port, dport=9) / frames.PAYLOAD
 
@@ -209,7 +209,8 @@ def test_tags_beside_the_frame_are_counted_as_the_device_counts_them(cable, offl
     payload = frames.UDP(sport=port, dport=9) / frames.PAYLOAD
 
     def both_ways():
-        for namespace, frame in ((cable.lab.peer, frames.to_host(payload)), (cable.lab.host, frames.from_host(payload))):
+        for namespace, frame in ((cable.lab.peer, frames.to_host(payload)),
+                                 (cable.lab.host, frames.from_host(payload))):
             with vlan.pusher(namespace, double_tag) as entry:
                 frames.send(namespace, [frame], device=entry, copies=10)
                 cable.lab.device.quiet_counters()
@@ -226,9 +227,10 @@ def test_tags_beside_the_frame_are_counted_as_the_device_counts_them(cable, offl
 def test_a_vlan_device_on_top_changes_nothing(cable, offloads):
     ends = ((cable.lab.host, "10.98.0.1"), (cable.lab.peer, "10.98.0.2"))
     for namespace, address in ends:
-        if namespace.ip("link", "add", "link", DEVICE, "name", "tagged", "type", "vlan", "id", INNER, check=False).returncode:
+        if not namespace.add_link("link", DEVICE, "name", "tagged", "type", "vlan", "id", INNER):
             pytest.skip("this kernel has no VLAN devices")
-        namespace.ip_batch(["link set tagged addrgenmode none", "link set tagged up", f"address add {address}/24 dev tagged"])
+        namespace.ip_batch(["link set tagged addrgenmode none", "link set tagged up",
+                            f"address add {address}/24 dev tagged"])
     cable.offload_tags(offloads)
     counted = cable.count(lambda: bulk(cable.lab, "10.98.0.1", "10.98.0.2"))
     for namespace, _ in ends:

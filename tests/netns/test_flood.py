@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At the highest rate that this machine reaches, while the drain runs: nothing is lost, and nothing is counted twice."""
+"""At the highest rate that this machine reaches, while the drain runs: nothing is lost or counted twice."""
 import pathlib
 
 import pytest

@@ -250,7 +250,8 @@ class TestDeviceThatChanges:
         sent = send_some(lab)
         guard.settle()
         lab.unplug()
-        gone = until(lambda: (each := guard.interface(DEVICE))["ingress"]["hook"] == "off" and each, what="a device that is gone")
+        until(lambda: guard.interface(DEVICE)["ingress"]["hook"] == "off", what="a device that is gone")
+        gone = guard.interface(DEVICE)
         assert "gone" in gone["note"]
         assert sides(gone).rx == sent
         lab.plug()
@@ -392,9 +393,10 @@ class TestOtherDevices:
         assert flow["flow"]["pkts_toserver"] + flow["flow"]["pkts_toclient"] == counted.rx.packets
 
     def test_dummy_is_counted(self, lab, guard):
-        if lab.host.ip("link", "add", "dummy0", "type", "dummy", check=False).returncode:
+        if not lab.host.add_link("dummy0", "type", "dummy"):
             pytest.skip("this kernel has no dummy devices")
-        lab.host.ip_batch(["link set dummy0 addrgenmode none", "link set dummy0 up", "address add 10.96.0.1/24 dev dummy0",
+        lab.host.ip_batch(["link set dummy0 addrgenmode none", "link set dummy0 up",
+                           "address add 10.96.0.1/24 dev dummy0",
                            "neighbour add 10.96.0.2 lladdr 02:00:00:00:00:09 dev dummy0 nud permanent"])
         guard.attach("dummy0")
         with lab.host.socket(traffic.socket.AF_INET, traffic.socket.SOCK_DGRAM) as sender:
@@ -402,14 +404,15 @@ class TestOtherDevices:
         assert sides(guard.settled("dummy0")).tx == Volume(1, 14 + 20 + 8 + 9)
 
     def test_wireguard_has_no_ethernet_header_and_is_counted(self, lab, guard):
-        if lab.host.ip("link", "add", "wg0", "type", "wireguard", check=False).returncode:
+        if not lab.host.add_link("wg0", "type", "wireguard"):
             pytest.skip("this kernel has no WireGuard")
         lab.host.ip_batch(["link set wg0 up", "address add 10.95.0.1/24 dev wg0"])
         assert guard.attach("wg0")["interfaces"][0]["name"] == "wg0"
 
     def test_a_bridge_is_counted_exactly(self, lab, guard):
         lab.host.ip_batch(["link add bridge0 type bridge mcast_snooping 0", "link set bridge0 addrgenmode none",
-                           f"link set {DEVICE} master bridge0", "link set bridge0 up", "address add 10.94.0.1/24 dev bridge0"])
+                           f"link set {DEVICE} master bridge0", "link set bridge0 up",
+                           "address add 10.94.0.1/24 dev bridge0"])
         lab.peer.ip_batch([f"address add 10.94.0.2/24 dev {DEVICE}"])
         assert traffic.ping(lab.peer, "10.94.0.1", count=1) == 1
         bridge = Device(lab.host, "bridge0")

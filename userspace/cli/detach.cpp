@@ -35,6 +35,8 @@ Result<Json> detach(const Context &context, const Options &options)
         context.client().post("/v1/detach", {{"interfaces", options.interfaces}, {"dry_run", options.dry_run}});
     if (answer && answer->value("ending", false) && !options.dry_run)
         wait_for_end(answer->value("pid", 0));
+    if (answer)
+        answer->erase("pid");
     if (answer || answer.error().code != ExitCode::NotRunning)
         return answer;
     if (geteuid() != 0)

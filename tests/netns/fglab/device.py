@@ -61,4 +61,5 @@ class Device:
         self.namespace.ip("link", "set", self.name, *words)
 
     def qdiscs(self):
-        return [qdisc["kind"] for qdisc in shell.output_json("tc", "-n", self.namespace.name, "-j", "qdisc", "show", "dev", self.name)]
+        shown = shell.output_json("tc", "-n", self.namespace.name, "-j", "qdisc", "show", "dev", self.name)
+        return [qdisc["kind"] for qdisc in shown]

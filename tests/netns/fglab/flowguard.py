@@ -24,7 +24,8 @@ def sides(interface):
 
 def part(interface, name):
     """`flows`, `overflow` or `non_ip` of both directions."""
-    return Counters(*(Volume(interface[name][f"{side}_packets"], interface[name][f"{side}_bytes"]) for side in DIRECTIONS))
+    counts = interface[name]
+    return Counters(*(Volume(counts[f"{side}_packets"], counts[f"{side}_bytes"]) for side in DIRECTIONS))
 
 
 class Flowguard:
@@ -69,7 +70,8 @@ class Flowguard:
         assert done.returncode == code, f"{arguments}: exit code {done.returncode}: {done.stderr}{done.stdout}"
         assert done.stdout == "", f"{arguments}: an error belongs on standard error alone"
         lines = done.stderr.strip().splitlines()
-        assert len(lines) == 1 and lines[0].startswith("flowguard: "), f"{arguments}: no single sentence: {done.stderr!r}"
+        assert len(lines) == 1, f"{arguments}: no single sentence: {done.stderr!r}"
+        assert lines[0].startswith("flowguard: "), lines[0]
         return lines[0]
 
     def attach(self, *names, mode=None):

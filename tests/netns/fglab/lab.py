@@ -47,7 +47,8 @@ class Lab:
             commands = [f"link set {DEVICE} addrgenmode none", f"link set {DEVICE} up"]
             commands += [f"address add {address}/24 dev {DEVICE}" for address in v4s]
             commands += [f"address add {address}/64 dev {DEVICE} nodad" for address in v6s]
-            commands += [f"neighbour replace {address} lladdr {mac} dev {DEVICE} nud permanent" for address in neighbours]
+            commands += [f"neighbour replace {address} lladdr {mac} dev {DEVICE} nud permanent"
+                         for address in neighbours]
             namespace.ip_batch(commands)
 
     def forbid_tcx(self):

@@ -68,6 +68,10 @@ class Namespace:
     def ip(self, *arguments, **options):
         return shell.run("ip", "-n", self.name, *arguments, **options)
 
+    def add_link(self, *words):
+        """False if this kernel does not have the type."""
+        return self.ip("link", "add", *words, check=False).returncode == 0
+
     def ip_batch(self, commands):
         self.ip("-batch", "-", input="\n".join(commands) + "\n")
 

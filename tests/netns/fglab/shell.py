@@ -13,7 +13,8 @@ def run(*command, check=True, **options):
         options.setdefault("stdin", subprocess.DEVNULL)
     done = subprocess.run([str(part) for part in command], text=True, capture_output=True, **options)
     if check and done.returncode != 0:
-        raise AssertionError(f"{' '.join(map(str, command))}: exit code {done.returncode}: {done.stderr or done.stdout}")
+        words = " ".join(map(str, command))
+        raise AssertionError(f"{words}: exit code {done.returncode}: {done.stderr or done.stdout}")
     return done
 
 

@@ -114,5 +114,6 @@ class UdpPair:
 def ping(namespace, address, count=5, length=56, wait_s=1, source=None):
     """How many answers came."""
     bind = ["-I", source] if source else []
-    done = namespace.run("ping", "-q", "-c", count, "-i", 0.002, "-W", wait_s, "-s", length, *bind, address, check=False)
+    done = namespace.run("ping", "-q", "-c", count, "-i", 0.002, "-W", wait_s, "-s", length, *bind, address,
+                         check=False)
     return int(done.stdout.split(" received")[0].rsplit(" ", 1)[1])

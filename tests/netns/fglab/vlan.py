@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-VLAN tags beside the frame, as VLAN devices and bridges send them: a program on a device of its own pushes tags onto what
-comes in there and sends it out of the lab's device.
+VLAN tags beside the frame, as VLAN devices and bridges send them: a program on a device of its own pushes tags onto
+what comes in there and sends it out of the lab's device.
 """
 import contextlib
 
@@ -38,7 +38,8 @@ def compile_pusher(directory, tags):
 def pusher(namespace, built):
     """The device to send untagged frames to; they leave the lab's device with the tags."""
     namespace.ip_batch([f"link add {ENTRY} type veth peer name {INSIDE}"] +
-                       [f"link set {device} {words}" for device in (ENTRY, INSIDE) for words in ("addrgenmode none", "up")])
+                       [f"link set {device} {words}"
+                        for device in (ENTRY, INSIDE) for words in ("addrgenmode none", "up")])
     namespace.run("tc", "qdisc", "add", "dev", INSIDE, "clsact")
     namespace.run("tc", "filter", "add", "dev", INSIDE, "ingress", "bpf", "direct-action", "obj", built, "sec", "tc")
     yield ENTRY
