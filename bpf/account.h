@@ -42,9 +42,9 @@ static __always_inline struct fg_flow_record *fg_record(const struct fg_table *t
 }
 
 /* Takes the next record for a key that is not in the table, and points the empty index entry to it. */
-static __always_inline struct fg_flow_record *fg_new_record(const struct fg_table *table,
-                                                            const struct fg_flow_key *key, __u32 *entry, __u32 tag,
-                                                            __u32 index_position, enum fg_overflow_reason *reason)
+static __always_inline struct fg_flow_record *fg_new_record(const struct fg_table *table, const struct fg_flow_key *key,
+                                                            __u32 *entry, __u32 tag, __u32 index_position,
+                                                            enum fg_overflow_reason *reason)
 {
     __u32 used = table->head->used;
     *reason = FG_OVERFLOW_RECORDS_FULL;

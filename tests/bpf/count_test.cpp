@@ -19,7 +19,11 @@ TEST_F(DatapathTest, AddsUpOneFlow)
 {
     load();
     const auto tcp = [](std::uint8_t flags, unsigned payload) {
-        return Packet().ethernet(0x0800).ipv4("10.0.0.1", "10.0.0.2", 6, {.ttl = 57}).tcp(1000, 80, flags).zeros(payload);
+        return Packet()
+            .ethernet(0x0800)
+            .ipv4("10.0.0.1", "10.0.0.2", 6, {.ttl = 57})
+            .tcp(1000, 80, flags)
+            .zeros(payload);
     };
     run_xdp(tcp(0x02, 6));
     run_xdp(tcp(0x10, 946));
@@ -110,9 +114,12 @@ class BlockTest : public DatapathTest {
   protected:
     void block(const char *address, std::uint32_t directions, std::optional<std::chrono::seconds> lifetime = {})
     {
-        const auto added = Blocklist(*maps_).add(
-            {.target = IpAddress::parse(address).value(), .directions = directions, .lifetime = lifetime, .reason = "", .uid = 0},
-            boot_time_ns(), real_time_ns());
+        const auto added = Blocklist(*maps_).add({.target = IpAddress::parse(address).value(),
+                                                  .directions = directions,
+                                                  .lifetime = lifetime,
+                                                  .reason = "",
+                                                  .uid = 0},
+                                                 boot_time_ns(), real_time_ns());
         ASSERT_TRUE(added) << added.error().message;
     }
 };
@@ -176,8 +183,11 @@ TEST_F(BlockTest, CountsHitsAndSaysWhatChanged)
 {
     load();
     Blocklist blocks(*maps_);
-    const BlockRequest request{.target = IpAddress::parse("192.0.2.7").value(), .directions = FG_BLOCK_IN, .lifetime = {},
-                               .reason = "scan", .uid = 7};
+    const BlockRequest request{.target = IpAddress::parse("192.0.2.7").value(),
+                               .directions = FG_BLOCK_IN,
+                               .lifetime = {},
+                               .reason = "scan",
+                               .uid = 7};
     EXPECT_TRUE(blocks.add(request, boot_time_ns(), 1)->changed);
     EXPECT_FALSE(blocks.add(request, boot_time_ns(), 2)->changed);
     run_xdp(udp(1, "192.0.2.7"), 5);

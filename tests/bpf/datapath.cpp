@@ -62,8 +62,9 @@ int DatapathTest::run_tc_ingress(const Packet &packet, const __sk_buff &context)
 std::vector<DatapathTest::Seen> DatapathTest::drain()
 {
     std::vector<Seen> seen;
-    const auto drained =
-        drain_->run([&](const fg_flow_record &record, fg_direction direction) { seen.push_back({record, direction}); });
+    const auto drained = drain_->run([&](const fg_flow_record &record, fg_direction direction) {
+        seen.push_back({record, direction});
+    });
     EXPECT_TRUE(drained) << drained.error().message;
     return seen;
 }

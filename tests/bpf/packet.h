@@ -78,7 +78,10 @@ class Packet {
         bytes_.push_back(value);
         return *this;
     }
-    Packet &word(std::uint16_t value) { return byte(static_cast<std::uint8_t>(value >> 8)).byte(static_cast<std::uint8_t>(value)); }
+    Packet &word(std::uint16_t value)
+    {
+        return byte(static_cast<std::uint8_t>(value >> 8)).byte(static_cast<std::uint8_t>(value));
+    }
     Packet &address(std::string_view text, std::size_t skip)
     {
         const auto parsed = IpAddress::parse(text).value();

@@ -17,6 +17,7 @@ struct Row {
     std::uint16_t vlan[2] = {0, 0};
 };
 
+// clang-format off: a row is read across
 std::vector<Row> rows()
 {
     const auto v4 = [](std::uint8_t proto, Packet::V4 with = {}) {
@@ -34,12 +35,30 @@ std::vector<Row> rows()
         {"first fragment", v4(17, {.fragment_offset = 0x2000}).udp(1, 2), FG_KIND_IPV4, 17, 1, 2},
         {"TCP cut before the ports", v4(6).zeros(3), FG_KIND_IPV4, 6, 0, 0, FG_KEY_TRUNCATED},
         {"TCP cut after the ports", v4(6).zeros(8), FG_KIND_IPV4, 6, 0, 0},
-        {"VLAN", Packet().ethernet(0x8100).vlan(100, 0x0800).ipv4("10.0.0.1", "10.0.0.2", 17).udp(1, 2), FG_KIND_IPV4,
-         17, 1, 2, 0, {100, 0}},
-        {"QinQ", Packet().ethernet(0x88a8).vlan(5, 0x8100).vlan(100, 0x86dd).ipv6("fd00::1", "fd00::2", 17).udp(1, 2),
-         FG_KIND_IPV6, 17, 1, 2, 0, {5, 100}},
-        {"three tags", Packet().ethernet(0x88a8).vlan(5, 0x8100).vlan(6, 0x8100).vlan(7, 0x0800).zeros(20),
-         FG_KIND_NON_IP, 0, 0x8100, 0, 0, {5, 6}},
+        {"VLAN",
+         Packet().ethernet(0x8100).vlan(100, 0x0800).ipv4("10.0.0.1", "10.0.0.2", 17).udp(1, 2),
+         FG_KIND_IPV4,
+         17,
+         1,
+         2,
+         0,
+         {100, 0}},
+        {"QinQ",
+         Packet().ethernet(0x88a8).vlan(5, 0x8100).vlan(100, 0x86dd).ipv6("fd00::1", "fd00::2", 17).udp(1, 2),
+         FG_KIND_IPV6,
+         17,
+         1,
+         2,
+         0,
+         {5, 100}},
+        {"three tags",
+         Packet().ethernet(0x88a8).vlan(5, 0x8100).vlan(6, 0x8100).vlan(7, 0x0800).zeros(20),
+         FG_KIND_NON_IP,
+         0,
+         0x8100,
+         0,
+         0,
+         {5, 6}},
         {"IPv6 TCP", v6(6).tcp(1000, 80, 0x02), FG_KIND_IPV6, 6, 1000, 80},
         {"ICMPv6", v6(58).icmp(128, 0), FG_KIND_IPV6, 58, 128, 0},
         {"IPv6 extension chain", v6(0).extension(60).extension(43, 2).extension(17).udp(1, 2), FG_KIND_IPV6, 17, 1, 2},
@@ -55,6 +74,7 @@ std::vector<Row> rows()
     };
 }
 
+// clang-format on
 void expect_key(const fg_flow_record &record, const Row &row)
 {
     EXPECT_EQ(record.key.kind, row.kind);

@@ -21,8 +21,8 @@ MALFORMED_ADDRESSES = ["hello", "1.2.3", "1.2.3.4.5", "300.1.1.1", "1.2.3.4/", "
 PREFIXES = ["10.0.0.0/8", "0.0.0.0/0", "1.2.3.4/24", "2001:db8::/32", "::/0"]
 MALFORMED_DURATIONS = ["0", "0s", "-5m", "1x", "1.5h", "5 m", "m", "1h30m", "99999d", "9223372036854775807d"]
 NO_COMMAND = [[], ["nonsense"], ["status", "--nonsense"], ["attach"], ["block"], ["unblock"], ["flows", "-n"],
-              ["flows", "-n", "x"], ["flows", "-n", "-1"], ["--instance", "a/b", "status"], ["--instance", "", "status"],
-              ["--instance", "x" * 33, "status"]]
+              ["flows", "-n", "x"], ["flows", "-n", "-1"], ["--instance", "a/b", "status"],
+              ["--instance", "", "status"], ["--instance", "x" * 33, "status"]]
 NO_CHOICE = [["attach", DEVICE, "--xdp-mode", "warp"], ["top", "--once", "--by", "nonsense"],
              ["top", "--once", "--by", "process"], ["top", "--once", "--sort", "nonsense"],
              ["flows", "--sort", "nonsense"], ["block", STRANGER, "--in", "--out"],

@@ -19,13 +19,15 @@ class ConfigTest : public testing::Test {
         std::ofstream(path_) << text;
         return load_config(path_, true);
     }
-    std::filesystem::path path_ = std::filesystem::temp_directory_path() / ("flowguard-config-" + std::to_string(getpid()));
+    std::filesystem::path path_ = std::filesystem::temp_directory_path() /
+                                  ("flowguard-config-" + std::to_string(getpid()));
 };
 
 TEST_F(ConfigTest, ReadsEveryKindOfValue)
 {
-    const auto config = read("capacity = 1024\ntick_ms = 200\nprotect = ['192.0.2.1', '2001:db8::1']\n"
-                             "interfaces = ['eth0']\nidle_timeout = 5\nmax_flows = 1000\nlog_file = '/var/log/flowguard.log'\n");
+    const auto config = read(
+        "capacity = 1024\ntick_ms = 200\nprotect = ['192.0.2.1', '2001:db8::1']\n"
+        "interfaces = ['eth0']\nidle_timeout = 5\nmax_flows = 1000\nlog_file = '/var/log/flowguard.log'\n");
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->capacity, 1024U);
     EXPECT_EQ(config->tick_ms, 200U);

@@ -31,8 +31,8 @@ TEST(FlowFilter, ReadsAFlowAsItsClientsPackets)
 {
     const Flow https = flow("10.1.2.3", "192.0.2.7", FG_PROTO_TCP, 40000, 443);
     for (const char *yes : {"", "  ", "tcp", "ip", "dst port 443", "src port 40000", "port 443", "host 10.1.2.3",
-                            "src host 10.1.2.3", "dst host 192.0.2.7", "net 10.0.0.0/8", "tcp and dst port 443 and net 10.0.0.0/8",
-                            "not udp", "portrange 400-500"})
+                            "src host 10.1.2.3", "dst host 192.0.2.7", "net 10.0.0.0/8",
+                            "tcp and dst port 443 and net 10.0.0.0/8", "not udp", "portrange 400-500"})
         EXPECT_TRUE(matches(yes, https)) << yes;
     for (const char *no : {"udp", "ip6", "src port 443", "dst host 10.1.2.3", "net 11.0.0.0/8", "vlan", "arp"})
         EXPECT_FALSE(matches(no, https)) << no;
@@ -56,6 +56,21 @@ TEST(FlowFilter, LaterFragmentsHaveNoPorts)
         EXPECT_FALSE(matches("port 0", fragments));
         EXPECT_TRUE(matches(fragments.key.kind == FG_KIND_IPV4 ? "ip proto 17" : "ip6 protochain 17", fragments));
     }
+}
+
+TEST(FlowFilter, LooksNoNamesUp)
+{
+    for (const char *expression : {"host example.org", "example.org", "host 1.2.3.4.5", "net cafe",
+                                   "src host fade.cafe", "tcp and (port 80 or router)", "dst 256x"}) {
+        const auto filter = FlowFilter::compile(expression);
+        ASSERT_FALSE(filter) << expression;
+        EXPECT_NE(filter.error().message.find("not looked up"), std::string::npos) << filter.error().message;
+    }
+    for (const char *expression :
+         {"host 2001:db8::1", "net 10.1", "net 2001:db8::/32", "net 10.0.0.0 mask 255.0.0.0",
+          "ether host 02:00:00:00:00:01", "portrange 80-90", "tcp[tcpflags] & (tcp-syn|tcp-fin) != 0", "ip proto \\udp",
+          "tcp[0xd]&2!=0", "ip[6:2] & 0x1fff = 0"})
+        EXPECT_TRUE(FlowFilter::compile(expression)) << expression;
 }
 
 TEST(FlowFilter, SaysWhatIsWrong)

@@ -30,7 +30,8 @@ class FlowTableTest : public testing::Test {
     /// `from` and `to` in seconds since the tick began.
     void add(const Record &record, fg_direction direction, double from = 0, double to = 0)
     {
-        table_->add(record.value, direction, now_ + static_cast<TimeNs>(from * second), now_ + static_cast<TimeNs>(to * second));
+        table_->add(record.value, direction, now_ + static_cast<TimeNs>(from * second),
+                    now_ + static_cast<TimeNs>(to * second));
     }
     void tick(int seconds = 1)
     {
@@ -194,9 +195,9 @@ TEST_F(FlowTableTest, ReusedPortsAreANewFlow)
 TEST_F(FlowTableTest, EachStateHasItsTimeout)
 {
     start();
-    add(to_server(syn), FG_RX);                                       // new: 20 s
-    add(Record(client, 1, server, 53, FG_PROTO_UDP), FG_RX);          // idle: 60 s
-    add(Record(client, 9, server, 80).flags(syn), FG_RX);             // established: 300 s
+    add(to_server(syn), FG_RX);                              // new: 20 s
+    add(Record(client, 1, server, 53, FG_PROTO_UDP), FG_RX); // idle: 60 s
+    add(Record(client, 9, server, 80).flags(syn), FG_RX);    // established: 300 s
     add(Record(server, 80, client, 9).flags(syn_ack), FG_TX);
     add(Record(client, 9, server, 80).flags(ack), FG_RX);
     tick(19);

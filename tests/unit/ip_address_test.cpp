@@ -16,9 +16,10 @@ TEST(IpAddress, ReadsAndWritesBothFamilies)
 
 TEST(IpAddress, RefusesEverythingElse)
 {
-    for (const std::string &text : {std::string("1.2.3"), std::string("1.2.3.4.5"), std::string("256.1.1.1"), std::string(""),
-                                    std::string(" 1.2.3.4"), std::string("1.2.3.4/24"), std::string("fe80::1%eth0"),
-                                    std::string("example.org"), std::string("1.2.3.4\0", 8), std::string(1000, '1')}) {
+    for (const std::string &text :
+         {std::string("1.2.3"), std::string("1.2.3.4.5"), std::string("256.1.1.1"), std::string(""),
+          std::string(" 1.2.3.4"), std::string("1.2.3.4/24"), std::string("fe80::1%eth0"), std::string("example.org"),
+          std::string("1.2.3.4\0", 8), std::string(1000, '1')}) {
         const auto parsed = IpAddress::parse(text);
         ASSERT_FALSE(parsed) << text;
         EXPECT_EQ(parsed.error().code, ExitCode::Usage);

@@ -68,7 +68,8 @@ TEST(Json, FlowsFollowTheContract)
                                   {"age", 5},
                                   {"state", "established"},
                                   {"reason", "active"}}));
-    EXPECT_EQ(json["tcp"], Json({{"tcp_flags_ts", "1b"}, {"tcp_flags_tc", "12"}, {"syn", true}, {"fin", true}, {"rst", false}}));
+    EXPECT_EQ(json["tcp"],
+              Json({{"tcp_flags_ts", "1b"}, {"tcp_flags_tc", "12"}, {"syn", true}, {"fin", true}, {"rst", false}}));
     EXPECT_EQ(json["flowguard"]["direction"], "in");
 }
 

@@ -22,7 +22,15 @@ const std::vector<Packet> &samples()
 {
     static const std::vector<Packet> all{
         Packet().ethernet(0x0800).ipv4("10.0.0.1", "10.0.0.2", 6, {.option_words = 10}).tcp(1000, 80, 2),
-        Packet().ethernet(0x88a8).vlan(5, 0x8100).vlan(6, 0x86dd).ipv6("fd00::1", "fd00::2", 0).extension(43).extension(60, 3).extension(17).udp(1, 2),
+        Packet()
+            .ethernet(0x88a8)
+            .vlan(5, 0x8100)
+            .vlan(6, 0x86dd)
+            .ipv6("fd00::1", "fd00::2", 0)
+            .extension(43)
+            .extension(60, 3)
+            .extension(17)
+            .udp(1, 2),
         Packet().ethernet(0x86dd).ipv6("fd00::1", "fd00::2", 44).fragment(17, 0).udp(1, 2),
         Packet().ethernet(0x0800).ipv4("10.0.0.1", "10.0.0.2", 1).icmp(8, 0),
         Packet().ethernet(0x0806).zeros(28),

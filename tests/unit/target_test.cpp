@@ -38,7 +38,8 @@ TEST(InstancePaths, NamesCannotLeaveTheirDirectory)
     EXPECT_EQ(InstancePaths::of("default")->socket, "/run/flowguard/control.sock");
     EXPECT_EQ(InstancePaths::of("lab_1")->socket, "/run/flowguard/lab_1/control.sock");
     EXPECT_EQ(InstancePaths::of("lab_1")->pins, "/sys/fs/bpf/flowguard/lab_1");
-    for (const std::string &name : {std::string(), std::string(".."), std::string("a/b"), std::string("a b"), std::string(33, 'a')})
+    for (const std::string &name :
+         {std::string(), std::string(".."), std::string("a/b"), std::string("a b"), std::string(33, 'a')})
         EXPECT_EQ(InstancePaths::of(name).error().code, ExitCode::Usage) << name;
 }
 

@@ -14,7 +14,9 @@ Snapshot busy_host()
 {
     FlowTable table({}, 1);
     table.begin_tick(1.0);
-    const auto add = [&](const Record &record, fg_direction direction) { table.add(record.value, direction, noon, noon); };
+    const auto add = [&](const Record &record, fg_direction direction) {
+        table.add(record.value, direction, noon, noon);
+    };
     add(Record("10.0.0.1", 4000, "10.0.0.2", 443).flags(FG_TCP_SYN).packets(2, 200), FG_RX);
     add(Record("10.0.0.2", 443, "10.0.0.1", 4000).flags(FG_TCP_SYN | FG_TCP_ACK).packets(8, 8000), FG_TX);
     add(Record("10.0.0.3", 4001, "10.0.0.2", 443).flags(FG_TCP_SYN).packets(1, 100), FG_RX);

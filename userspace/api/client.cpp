@@ -20,7 +20,8 @@ namespace http = beast::http;
 
 namespace {
 
-constexpr auto patience = std::chrono::seconds(30); /* for each step: a drain may hold an answer up, a dead lock must not */
+constexpr auto patience = std::chrono::seconds(
+    30); /* for each step: a drain may hold an answer up, a dead lock must not */
 
 Error connect_error(const boost::system::error_code &error)
 {

@@ -14,9 +14,8 @@ constexpr std::size_t longest_name = 32;
 
 bool is_name(const std::string &text)
 {
-    return !text.empty() && text.size() <= longest_name && std::ranges::all_of(text, [](unsigned char c) {
-        return std::isalnum(c) || c == '-' || c == '_';
-    });
+    return !text.empty() && text.size() <= longest_name &&
+           std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
 }
 
 } // namespace
@@ -34,7 +33,8 @@ Result<InstancePaths> InstancePaths::of(const std::string &instance)
                          .socket = run / "control.sock",
                          .lock = run / "lock",
                          .log = run / "daemon.log",
-                         .config = std::filesystem::path("/etc/flowguard") / ((is_default ? "flowguard" : instance) + ".toml")};
+                         .config = std::filesystem::path("/etc/flowguard") /
+                                   ((is_default ? "flowguard" : instance) + ".toml")};
 }
 
 void InstancePaths::remove_empty_directories() const

@@ -96,7 +96,9 @@ asio::awaitable<Response> answer(const http::request<http::string_body> &message
 
 struct Server::Impl {
     Impl(asio::io_context &io, std::filesystem::path path_, Handler handler_)
-        : acceptor(io), path(std::move(path_)), handler(std::move(handler_))
+        : acceptor(io),
+          path(std::move(path_)),
+          handler(std::move(handler_))
     {
     }
 

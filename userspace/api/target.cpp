@@ -20,8 +20,7 @@ std::optional<std::string> percent_decode(std::string_view text)
         }
         unsigned value = 0;
         const std::string_view digits = text.substr(i + 1, 2);
-        if (digits.size() != 2 ||
-            std::from_chars(digits.data(), digits.data() + 2, value, 16).ptr != digits.data() + 2)
+        if (digits.size() != 2 || std::from_chars(digits.data(), digits.data() + 2, value, 16).ptr != digits.data() + 2)
             return {};
         decoded += static_cast<char>(value);
         i += 2;

@@ -21,9 +21,9 @@ struct Options {
 
 Result<Json> ask(const Context &context, const Options &options)
 {
-    return context.client().post("/v1/attach", {{"interfaces", options.interfaces},
-                                                {"xdp_mode", options.xdp_mode},
-                                                {"dry_run", options.dry_run}});
+    return context.client().post(
+        "/v1/attach",
+        {{"interfaces", options.interfaces}, {"xdp_mode", options.xdp_mode}, {"dry_run", options.dry_run}});
 }
 
 DaemonRun daemon_run(const Context &context, const Options &options)
@@ -63,7 +63,8 @@ void print(const Json &answer)
 {
     for (const Json &interface : answer.at("interfaces")) {
         const std::string note = interface.value("note", "");
-        print_line(clean(fmt::format("{} {}: ingress {}, egress {}", answer.value("changed", false) ? "attached" : "already attached",
+        print_line(clean(fmt::format("{} {}: ingress {}, egress {}",
+                                     answer.value("changed", false) ? "attached" : "already attached",
                                      interface.value("name", ""), interface["ingress"].value("hook", ""),
                                      interface["egress"].value("hook", ""))));
         if (!note.empty())

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <unistd.h>
 
@@ -40,8 +42,11 @@ template <class Otherwise> Result<Json> or_without_daemon(Result<Json> answer, O
 
 Result<Json> block_request(const BlockOptions &options)
 {
-    Json request{{"target", options.target}, {"reason", options.reason}, {"force", options.force}, {"dry_run", options.dry_run}};
+    Json request{
+        {"target", options.target}, {"reason", options.reason}, {"force", options.force}, {"dry_run", options.dry_run}};
     request["directions"] = options.in == options.out ? "both" : options.in ? "in" : "out";
+    if (const char *session = std::getenv("SSH_CONNECTION"))
+        request["session_peer"] = std::string(session, std::strcspn(session, " "));
     if (options.lifetime.empty())
         return request;
     const auto lifetime = parse_duration(options.lifetime);
@@ -55,8 +60,10 @@ Result<Json> block_request(const BlockOptions &options)
 void print_change(const Json &answer, const char *verb, const char *same)
 {
     const bool changed = answer.value("changed", false);
-    const std::string target = answer.value("target", answer.contains("id") ? fmt::format("{}", answer.value("id", 0)) : "it");
-    print_line(fmt::format("{}{} {}", changed && answer.value("dry_run", false) ? "would have " : "", changed ? verb : same, target));
+    const std::string target = answer.value("target",
+                                            answer.contains("id") ? fmt::format("{}", answer.value("id", 0)) : "it");
+    print_line(fmt::format("{}{} {}", changed && answer.value("dry_run", false) ? "would have " : "",
+                           changed ? verb : same, target));
 }
 
 void print_blocks(const Json &answer)
@@ -121,7 +128,8 @@ Run build_unblock(CLI::App &command)
     command.add_flag("--dry-run", options->dry_run, "Check, and change nothing");
     return [options](const Context &context) -> Result<void> {
         const auto answer = or_without_daemon(
-            context.client().remove("/v1/blocks/" + percent_encode(options->target_or_id), {{"dry_run", options->dry_run ? "1" : "0"}}),
+            context.client().remove("/v1/blocks/" + percent_encode(options->target_or_id),
+                                    {{"dry_run", options->dry_run ? "1" : "0"}}),
             [&] { return unblock_without_daemon(context.paths, options->target_or_id, options->dry_run); });
         return show(context, answer, [](const Json &json) { print_change(json, "unblocked", "not blocked:"); });
     };
@@ -130,8 +138,8 @@ Run build_unblock(CLI::App &command)
 Run build_blocks(CLI::App &)
 {
     return [](const Context &context) -> Result<void> {
-        const auto answer =
-            or_without_daemon(context.client().get("/v1/blocks"), [&] { return blocks_without_daemon(context.paths); });
+        const auto answer = or_without_daemon(context.client().get("/v1/blocks"),
+                                              [&] { return blocks_without_daemon(context.paths); });
         return show(context, answer, print_blocks);
     };
 }

@@ -10,7 +10,8 @@ namespace flowguard {
 Run build_daemon(CLI::App &command)
 {
     auto run = std::make_shared<DaemonRun>();
-    command.add_option("--attach", run->interfaces, "Interfaces to attach at start; without: as the configuration says");
+    command.add_option("--attach", run->interfaces,
+                       "Interfaces to attach at start; without: as the configuration says");
     command.add_option("--xdp-mode", run->xdp_mode, "auto, native, generic or off, for those")->capture_default_str();
     command.add_flag("--exit-when-idle", run->exit_when_idle, "End when the last interface is detached");
     /* For `attach`, which starts the daemon and waits for its first tick. */

@@ -31,8 +31,8 @@ void wait_for_end(pid_t daemon)
 
 Result<Json> detach(const Context &context, const Options &options)
 {
-    auto answer =
-        context.client().post("/v1/detach", {{"interfaces", options.interfaces}, {"dry_run", options.dry_run}});
+    auto answer = context.client().post("/v1/detach",
+                                        {{"interfaces", options.interfaces}, {"dry_run", options.dry_run}});
     if (answer && answer->value("ending", false) && !options.dry_run)
         wait_for_end(answer->value("pid", 0));
     if (answer)

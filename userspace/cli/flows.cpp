@@ -95,7 +95,8 @@ Result<void> run(const Context &context, const Options &options)
 Run build_flows(CLI::App &command)
 {
     auto options = std::make_shared<Options>();
-    command.add_option("--filter", options->filter, "Only flows that match, in tcpdump's words: 'tcp and dst port 443'");
+    command.add_option("--filter", options->filter,
+                       "Only flows that match, in tcpdump's words: 'tcp and dst port 443'");
     command.add_option("--sort", options->sort, "bytes, packets, rate or start")->capture_default_str();
     command.add_option("-n", options->limit, "Rows; 0: all (the default with --json)");
     command.add_flag("--ended", options->ended, "Flows that have ended, instead of active ones");

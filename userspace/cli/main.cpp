@@ -35,7 +35,8 @@ struct GlobalOptions {
 
 void add_global_options(CLI::App &app, GlobalOptions &options)
 {
-    app.add_option("--instance", options.instance, "Work with this instance: its own daemon, maps, socket and configuration")
+    app.add_option("--instance", options.instance,
+                   "Work with this instance: its own daemon, maps, socket and configuration")
         ->envname("FLOWGUARD_INSTANCE");
     app.add_option("--config", options.config, "Read this configuration file");
     app.add_flag("--json", options.json, "Print JSON");
@@ -62,7 +63,8 @@ int run(const Run &run_command, const GlobalOptions &options)
     auto paths = InstancePaths::of(options.instance);
     if (!paths)
         return complain(paths.error());
-    Context context{.paths = *paths, .config = {}, .json = options.json, .verbose = options.verbose, .quiet = options.quiet};
+    Context context{
+        .paths = *paths, .config = {}, .json = options.json, .verbose = options.verbose, .quiet = options.quiet};
     if (!options.config.empty())
         context.config = std::filesystem::absolute(options.config);
     if (auto done = run_command(context); !done) {

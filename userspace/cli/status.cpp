@@ -13,7 +13,7 @@ namespace {
 
 std::string packets_and_bytes(const Json &side)
 {
-    return fmt::format("{} / {}", grouped(side.value("packets", std::uint64_t{0})),
+    return fmt::format("{} {}", grouped(side.value("packets", std::uint64_t{0})),
                        format_bytes(side.value("bytes", 0.0)));
 }
 
@@ -24,17 +24,18 @@ void print_interfaces(const Json &interfaces)
     Table table({{"INTERFACE"},
                  {"INGRESS"},
                  {"EGRESS"},
-                 {"RX PACKETS / BYTES", Align::Right},
-                 {"TX PACKETS / BYTES", Align::Right},
+                 {"RX PACKETS", Align::Right},
+                 {"TX PACKETS", Align::Right},
                  {"DROPPED", Align::Right},
                  {"ACCOUNTED", Align::Right}});
     for (const Json &interface : interfaces) {
         const Json &rx = interface.at("rx");
         const Json &tx = interface.at("tx");
-        table.add({interface.value("name", ""), hook(interface, "ingress"), hook(interface, "egress"),
-                   packets_and_bytes(rx), packets_and_bytes(tx),
-                   grouped(rx.value("dropped_packets", std::uint64_t{0}) + tx.value("dropped_packets", std::uint64_t{0})),
-                   format_share(interface.value("accounted", 0.0))});
+        table.add(
+            {interface.value("name", ""), hook(interface, "ingress"), hook(interface, "egress"), packets_and_bytes(rx),
+             packets_and_bytes(tx),
+             grouped(rx.value("dropped_packets", std::uint64_t{0}) + tx.value("dropped_packets", std::uint64_t{0})),
+             format_share(interface.value("accounted", 0.0))});
     }
     table.print();
 }
@@ -62,8 +63,10 @@ void print(const Json &status)
     else
         print_interfaces(interfaces);
     print_remarks(interfaces);
-    print_line(fmt::format("{} active flows, {} blocks", grouped(status.at("flow_table").value("active", std::uint64_t{0})),
-                           grouped(status.at("policy").value("blocks", std::uint64_t{0}))));
+    const auto flows = status.at("flow_table").value("active", std::uint64_t{0});
+    const auto blocks = status.at("policy").value("blocks", std::uint64_t{0});
+    print_line(fmt::format("{} active flow{}, {} block{}", grouped(flows), flows == 1 ? "" : "s", grouped(blocks),
+                           blocks == 1 ? "" : "s"));
     if (!status.contains("features"))
         return;
     print_line(fmt::format("kernel tables: {} flows per CPU, direction and tick, {}",
@@ -85,9 +88,10 @@ Error explain(Error error, const InstancePaths &paths)
             if (entry.ifindex != 0)
                 names += fmt::format(" {}", entry.name);
     if (!names.empty())
-        error.message = fmt::format("the daemon has ended, but its programs go on counting and blocking on{0}: 'flowguard "
-                                    "attach{0}' takes them over, 'flowguard detach' removes them",
-                                    names);
+        error.message = fmt::format(
+            "the daemon has ended, but its programs go on counting and blocking on{0}: 'flowguard "
+            "attach{0}' takes them over, 'flowguard detach' removes them",
+            names);
     return error;
 }
 

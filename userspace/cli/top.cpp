@@ -83,9 +83,9 @@ Result<void> run(const Context &context, const Options &options)
     const bool live = !options.once && !context.json && isatty(STDOUT_FILENO);
     top.limit = options.limit.value_or(live ? top.limit : printed_rows);
     if (live)
-        return run_top(top, [client = context.client()](const TopOptions &wanted, std::uint64_t after, const std::stop_token &) {
-            return fetch(client, wanted, after);
-        });
+        return run_top(top,
+                       [client = context.client()](const TopOptions &wanted, std::uint64_t after,
+                                                   const std::stop_token &) { return fetch(client, wanted, after); });
     return context.json && !options.once ? stream(context, top) : print_once(context, top);
 }
 

@@ -66,7 +66,8 @@ std::string community_id(const FlowKey &key)
                                                key.proto == FG_PROTO_SCTP || is_icmp(key.proto));
     bool one_way = false;
     if (with_ports && is_icmp(key.proto)) {
-        const std::uint8_t counterpart = icmp_counterpart(key.proto, static_cast<std::uint8_t>(key.client_port), one_way);
+        const std::uint8_t counterpart = icmp_counterpart(key.proto, static_cast<std::uint8_t>(key.client_port),
+                                                          one_way);
         ends.destination_port = one_way ? key.server_port : counterpart;
     }
     put_in_order(ends, one_way);

@@ -3,6 +3,7 @@
 
 #include "flowguard/abi/parser.h"
 #include "flowguard/core/biflow.h"
+#include "flowguard/core/filter_words.h"
 
 #include <fmt/format.h>
 #include <pcap/pcap.h>
@@ -125,6 +126,11 @@ Result<FlowFilter> FlowFilter::compile(const std::string &expression)
     FlowFilter filter;
     if (std::ranges::all_of(expression, [](char c) { return c == ' ' || c == '\t'; }))
         return filter;
+    if (const auto name = name_in_filter(expression))
+        return fail(ExitCode::Usage,
+                    fmt::format("the filter '{}' does not compile: '{}' is neither a word of tcpdump's nor an "
+                                "address, and names of hosts are not looked up",
+                                expression, *name));
     constexpr int snapshot_length = 65535;
     const std::unique_ptr<pcap_t, decltype(&pcap_close)> link(pcap_open_dead(DLT_EN10MB, snapshot_length), &pcap_close);
     if (pcap_compile(link.get(), &filter.impl_->program, expression.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0)

@@ -160,7 +160,9 @@ void count(Entry &entry, const Piece &piece, const RateClock &clock)
 
 struct FlowTable::Impl {
     Impl(FlowTableConfig config_, std::uint64_t seed, unsigned ticks_per_second)
-        : config(config_), clock(ticks_per_second), index(1024, Hash{&entries, seed}, Same{&entries}),
+        : config(config_),
+          clock(ticks_per_second),
+          index(1024, Hash{&entries, seed}, Same{&entries}),
           next_id(seed >> 16 | 1)
     {
     }

@@ -94,7 +94,10 @@ std::string format_time(TimeNs time)
                        (moment - second).count());
 }
 
-Json rates_to_json(const Rates &rates) { return {{"2s", rates.over_2s}, {"10s", rates.over_10s}, {"40s", rates.over_40s}}; }
+Json rates_to_json(const Rates &rates)
+{
+    return {{"2s", rates.over_2s}, {"10s", rates.over_10s}, {"40s", rates.over_40s}};
+}
 
 std::string_view state_name(FlowState state)
 {
@@ -138,14 +141,10 @@ Json flow_to_json(const Flow &flow, const Snapshot &snapshot)
               {"in_iface", interface_name(snapshot, flow.key.slot)}};
     put_flow_names(json, flow.key);
     json["community_id"] = community_id(flow.key);
-    json["flow"] = {{"pkts_toserver", flow.to_server.packets},
-                    {"pkts_toclient", flow.to_client.packets},
-                    {"bytes_toserver", flow.to_server.bytes},
-                    {"bytes_toclient", flow.to_client.bytes},
-                    {"start", format_time(flow.start)},
-                    {"end", format_time(flow.last)},
-                    {"age", (flow.last - flow.start) / second},
-                    {"state", state_name(flow.state)},
+    json["flow"] = {{"pkts_toserver", flow.to_server.packets},  {"pkts_toclient", flow.to_client.packets},
+                    {"bytes_toserver", flow.to_server.bytes},   {"bytes_toclient", flow.to_client.bytes},
+                    {"start", format_time(flow.start)},         {"end", format_time(flow.last)},
+                    {"age", (flow.last - flow.start) / second}, {"state", state_name(flow.state)},
                     {"reason", reason_name(flow.reason)}};
     if (flow.key.proto == FG_PROTO_TCP && flow.key.flags == 0)
         json["tcp"] = tcp_to_json(flow);

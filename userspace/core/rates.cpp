@@ -20,7 +20,8 @@ void turn_level(std::array<float, n> &buckets, std::uint64_t width, std::uint64_
         buckets.at(i % n) = 0;
 }
 
-template <std::size_t n> void add_level(std::array<float, n> &buckets, std::uint64_t width, std::uint64_t at, double amount)
+template <std::size_t n>
+void add_level(std::array<float, n> &buckets, std::uint64_t width, std::uint64_t at, double amount)
 {
     buckets.at(at / width % n) += static_cast<float>(amount);
 }

@@ -32,8 +32,10 @@ double accounted(const InterfaceStatus &interface)
     if (equal)
         return 1.0;
     /* An error in one direction must not hide behind the opposite error in the other, nor behind rounding. */
-    const double packets = static_cast<double>(explained.packets) / static_cast<double>(std::max<std::uint64_t>(total.packets, 1));
-    const double bytes = static_cast<double>(explained.bytes) / static_cast<double>(std::max<std::uint64_t>(total.bytes, 1));
+    const double packets = static_cast<double>(explained.packets) /
+                           static_cast<double>(std::max<std::uint64_t>(total.packets, 1));
+    const double bytes = static_cast<double>(explained.bytes) /
+                         static_cast<double>(std::max<std::uint64_t>(total.bytes, 1));
     const double ratio = std::abs(packets - 1) > std::abs(bytes - 1) ? packets : bytes;
     return ratio == 1.0 ? std::nextafter(1.0, 0.0) : ratio;
 }

@@ -105,7 +105,8 @@ struct GroupKey {
 struct GroupHash {
     std::size_t operator()(const GroupKey &key) const
     {
-        const std::string_view bytes(reinterpret_cast<const char *>(key.address.bytes().data()), key.address.bytes().size());
+        const std::string_view bytes(reinterpret_cast<const char *>(key.address.bytes().data()),
+                                     key.address.bytes().size());
         return std::hash<std::string_view>()(bytes) ^ (std::size_t{key.port} << 8 | key.proto) * 0x9e3779b97f4a7c15;
     }
 };
@@ -116,7 +117,9 @@ GroupKey group_of(const Flow &flow, TopBy by)
         return {.address = remote_of(flow)};
     if (by == TopBy::Local)
         return {.address = local_of(flow)};
-    return {.address = {}, .port = has_ports(flow.key.proto) ? flow.key.server_port : std::uint16_t{0}, .proto = flow.key.proto};
+    return {.address = {},
+            .port = has_ports(flow.key.proto) ? flow.key.server_port : std::uint16_t{0},
+            .proto = flow.key.proto};
 }
 
 const IpAddress &peer_of(const Flow &flow, TopBy by)
@@ -186,7 +189,8 @@ Json group_rows(const Snapshot &snapshot, TopBy by, SortBy sort, const FlowFilte
     return rows;
 }
 
-Json flow_rows(const Snapshot &snapshot, SortBy sort, const FlowFilter &filter, std::size_t limit, std::size_t &matching)
+Json flow_rows(const Snapshot &snapshot, SortBy sort, const FlowFilter &filter, std::size_t limit,
+               std::size_t &matching)
 {
     const SelectedFlows selected = select_flows(snapshot.flows, snapshot.clock, filter, sort, limit);
     matching = selected.matching;
@@ -249,8 +253,8 @@ Result<TopBy> parse_top_by(std::string_view text)
 
 Result<SortBy> parse_sort_by(std::string_view text) { return parse_name<SortBy>(text, sort_names, "order"); }
 
-SelectedFlows select_flows(const std::vector<Flow> &flows, const RateClock &clock, const FlowFilter &filter, SortBy sort,
-                           std::size_t limit)
+SelectedFlows select_flows(const std::vector<Flow> &flows, const RateClock &clock, const FlowFilter &filter,
+                           SortBy sort, std::size_t limit)
 {
     std::vector<std::pair<double, const Flow *>> ranked;
     for (const Flow &flow : flows) {
@@ -275,7 +279,8 @@ Json top_to_json(const Snapshot &snapshot, TopBy by, SortBy sort, const FlowFilt
             {"by", by_names.at(static_cast<std::size_t>(by))},
             {"sort", sort_names.at(static_cast<std::size_t>(sort))},
             {"totals",
-             {{"rx", totals_to_json(snapshot, &InterfaceStatus::rx)}, {"tx", totals_to_json(snapshot, &InterfaceStatus::tx)}}},
+             {{"rx", totals_to_json(snapshot, &InterfaceStatus::rx)},
+              {"tx", totals_to_json(snapshot, &InterfaceStatus::tx)}}},
             {"interfaces", interfaces_to_json(snapshot)},
             {"active_flows", snapshot.flows.size()},
             {"blocks", snapshot.blocks},

@@ -113,7 +113,8 @@ boost::asio::awaitable<Response> Endpoints::handle(const Request &request)
 Response Endpoints::get(const Request &request)
 {
     if (request.path == "/v1/version")
-        return respond(Json{{"version", settings_.version}, {"api", 1}, {"abi", FG_ABI_VERSION}, {"instance", settings_.instance}});
+        return respond(Json{
+            {"version", settings_.version}, {"api", 1}, {"abi", FG_ABI_VERSION}, {"instance", settings_.instance}});
     if (request.path == "/v1/status")
         return respond(status(request));
     if (request.path == "/v1/flows")
@@ -142,12 +143,14 @@ Response Endpoints::flows(const Request &request) const
     const auto snapshot = engine_.snapshot();
     const std::vector<Flow> &all = flag(request, "ended") ? *snapshot->ended : snapshot->flows;
     const auto selected = select_flows(all, snapshot->clock, wanted->filter, wanted->sort, wanted->limit);
-    return {200, {}, [snapshot, flows = selected.flows, next = std::size_t{0}](std::string &lines) mutable {
-                const std::size_t end = std::min(next + lines_at_once, flows.size());
-                for (; next < end; next++)
-                    lines += flow_to_json(*flows[next], *snapshot).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-                return next < flows.size();
-            }};
+    return {
+        200, {}, [snapshot, flows = selected.flows, next = std::size_t{0}](std::string &lines) mutable {
+            const std::size_t end = std::min(next + lines_at_once, flows.size());
+            for (; next < end; next++)
+                lines += flow_to_json(*flows[next], *snapshot).dump(-1, ' ', false, Json::error_handler_t::replace) +
+                         "\n";
+            return next < flows.size();
+        }};
 }
 
 Result<Json> Endpoints::top(const Request &request) const

@@ -18,8 +18,7 @@ Result<Maps> open_or_create(const std::filesystem::path &pins, const Config &con
     auto opened = Maps::open(pins);
     if (opened || opened.error().code != ExitCode::NotRunning)
         return opened;
-    const std::uint32_t capacity =
-        config.capacity.value_or(default_capacity(possible_cpus(), physical_memory_bytes()));
+    const std::uint32_t capacity = config.capacity.value_or(default_capacity(possible_cpus(), physical_memory_bytes()));
     if (auto fits = check_capacity(capacity, possible_cpus(), physical_memory_bytes()); !fits)
         return std::unexpected(fits.error());
     std::error_code error;
@@ -44,8 +43,14 @@ Volume volume_of(const fg_volume &volume) { return {volume.packets, volume.bytes
 } // namespace
 
 Engine::Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock clock)
-    : pins_(std::move(pins)), config_(std::move(config)), maps_(std::move(maps)), clock_(std::move(clock)),
-      attachments_(maps_, pins_), drain_(maps_), features_(describe_features()), since_(real_time_ns()),
+    : pins_(std::move(pins)),
+      config_(std::move(config)),
+      maps_(std::move(maps)),
+      clock_(std::move(clock)),
+      attachments_(maps_, pins_),
+      drain_(maps_),
+      features_(describe_features()),
+      since_(real_time_ns()),
       /* Another seed after each start: flow ids must not repeat. */
       flows_(config_.flows, maps_.control().hash_seed ^ static_cast<std::uint64_t>(since_),
              std::max(1U, 1000 / config_.tick_ms))
@@ -112,7 +117,8 @@ Result<void> Engine::drain()
     if (auto calibrated = clock_.calibrate(); !calibrated)
         return calibrated;
     const std::uint64_t boot_ns = clock_.boot_ns();
-    const double elapsed = last_tick_boot_ns_ ? static_cast<double>(boot_ns - last_tick_boot_ns_) / 1e9 : config_.tick_ms / 1e3;
+    const double elapsed = last_tick_boot_ns_ ? static_cast<double>(boot_ns - last_tick_boot_ns_) / 1e9
+                                              : config_.tick_ms / 1e3;
     flows_.begin_tick(std::max(elapsed, 0.001));
     last_tick_boot_ns_ = boot_ns;
     if (auto drained = drain_.run(visitor()); !drained)
@@ -279,8 +285,8 @@ void Engine::publish()
 
 void Engine::count_blocks()
 {
-    const Result<std::vector<Block>> blocks =
-        maps_.control().blocks_used ? Blocklist(maps_).list(boot_time_ns()) : std::vector<Block>();
+    const Result<std::vector<Block>> blocks = maps_.control().blocks_used ? Blocklist(maps_).list(boot_time_ns())
+                                                                          : std::vector<Block>();
     if (blocks)
         block_count_ = blocks->size();
 }
@@ -404,6 +410,9 @@ Result<Json> Engine::block(const Json &request, std::uint32_t uid)
     std::vector<Protected> protect = protected_addresses();
     for (const IpAddress &address : config_.protect)
         protect.push_back({address, "protected by the configuration"});
+    /* The daemon has not the environment of whoever asks. */
+    if (const auto peer = IpAddress::parse(request.value("session_peer", "")))
+        protect.push_back({*peer, "the peer of your own session"});
     const std::lock_guard lock(policy_mutex_);
     auto changed = flowguard::block(maps_, request, uid, protect);
     count_blocks();

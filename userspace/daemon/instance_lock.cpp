@@ -36,9 +36,10 @@ Result<InstanceLock> InstanceLock::take(const std::filesystem::path &path)
             return fail(errno == EACCES ? ExitCode::Permission : ExitCode::Failed,
                         fmt::format("cannot open {}: {}; run as root", path.string(), std::strerror(errno)));
         if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-            return fail(ExitCode::Failed, fmt::format("this instance is already run by {}; use its commands, end it with "
-                                                      "'flowguard detach', or choose another --instance",
-                                                      read_holder(fd.get())));
+            return fail(ExitCode::Failed,
+                        fmt::format("this instance is already run by {}; use its commands, end it with "
+                                    "'flowguard detach', or choose another --instance",
+                                    read_holder(fd.get())));
         struct stat locked {};
         struct stat named {};
         fstat(fd.get(), &locked);

@@ -47,8 +47,11 @@ Result<BlockRequest> parse_request(const Json &request, std::uint32_t uid)
     auto directions = parse_directions(request.value("directions", "both"));
     if (!directions)
         return std::unexpected(directions.error());
-    BlockRequest block{.target = *target, .directions = *directions, .lifetime = {},
-                       .reason = request.value("reason", ""), .uid = uid};
+    BlockRequest block{.target = *target,
+                       .directions = *directions,
+                       .lifetime = {},
+                       .reason = request.value("reason", ""),
+                       .uid = uid};
     if (request.contains("for_s")) {
         const auto lifetime = request.at("for_s").get<std::int64_t>();
         if (lifetime <= 0 || lifetime > longest_block_s)
@@ -70,7 +73,7 @@ Json block_to_json(const Block &block, std::uint64_t boot_ns, TimeNs now)
     if (entry.expires_boot_ns != 0) {
         const std::uint64_t left = entry.expires_boot_ns - boot_ns;
         json["expires"] = format_time(now + static_cast<TimeNs>(left));
-        json["remaining_s"] = static_cast<double>(left / 1'000'000) / 1000;
+        json["remaining_s"] = static_cast<double>(left) / 1e9;
     }
     json["packets"] = entry.packets;
     json["bytes"] = entry.bytes;
@@ -100,7 +103,8 @@ Result<Json> block(Maps &maps, const Json &request, std::uint32_t uid, const std
         return std::unexpected(wanted.error());
     const std::string target = wanted->target.to_string();
     if (const auto why = refusal(wanted->target, protect); why && !request.value("force", false))
-        return fail(ExitCode::Refused, fmt::format("{} is {} and is protected; '--force' blocks it all the same", target, *why));
+        return fail(ExitCode::Refused,
+                    fmt::format("{} is {} and is protected; '--force' blocks it all the same", target, *why));
     const bool dry_run = request.value("dry_run", false);
     auto change = Blocklist(maps).add(*wanted, boot_time_ns(), real_time_ns(), dry_run);
     if (!change)

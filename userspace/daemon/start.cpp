@@ -117,7 +117,8 @@ Result<Json> start_daemon(const DaemonRun &run)
     }
     Json answer = Json::parse(*line, nullptr, false);
     if (!answer.is_object())
-        return fail(ExitCode::Failed, fmt::format("the daemon's answer makes no sense; {} says more", run.paths.log.string()));
+        return fail(ExitCode::Failed,
+                    fmt::format("the daemon's answer makes no sense; {} says more", run.paths.log.string()));
     if (answer.contains("error")) {
         waitpid(*pid, nullptr, 0);
         remove_unused(run.paths);

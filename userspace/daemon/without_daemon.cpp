@@ -51,7 +51,8 @@ Result<Json> detach_without_daemon(const InstancePaths &paths, const std::vector
         return std::unexpected(detached.error());
     if (!dry_run && (names.empty() || !pinned))
         remove_run_files(paths);
-    return Json{{"changed", names.empty() ? pinned : !detached->empty()}, {"interfaces", *detached}, {"ending", names.empty()}};
+    return Json{
+        {"changed", names.empty() ? pinned : !detached->empty()}, {"interfaces", *detached}, {"ending", names.empty()}};
 }
 
 Result<Json> block_without_daemon(const InstancePaths &paths, const Json &request)

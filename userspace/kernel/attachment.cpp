@@ -37,9 +37,10 @@ Error xdp_error(const Device &device, bool native, int error)
 {
     const char *mode = native ? "native" : "generic";
     if (const std::uint32_t holder = xdp_holder(device.ifindex))
-        return {ExitCode::Failed, fmt::format("the XDP hook of {} is held by program {}, which flowguard does not replace; "
-                                              "take that off, or use '--xdp-mode off' to count at tc",
-                                              device.name, describe_program(holder))};
+        return {ExitCode::Failed,
+                fmt::format("the XDP hook of {} is held by program {}, which flowguard does not replace; "
+                            "take that off, or use '--xdp-mode off' to count at tc",
+                            device.name, describe_program(holder))};
     if (error == EOPNOTSUPP || error == EINVAL)
         return {ExitCode::Failed, fmt::format("{} does not support {} XDP here ({}); '--xdp-mode off' counts at tc",
                                               device.name, mode, std::strerror(error))};
@@ -231,8 +232,7 @@ bool Attachments::is_intact(std::uint32_t slot) const
     const fg_interface &entry = maps_.interfaces[slot];
     if (ifindex_of(entry.name) != entry.ifindex)
         return false;
-    for (const auto &[direction, hook] :
-         {std::pair(FG_RX, entry.ingress_hook), std::pair(FG_TX, entry.egress_hook)}) {
+    for (const auto &[direction, hook] : {std::pair(FG_RX, entry.ingress_hook), std::pair(FG_TX, entry.egress_hook)}) {
         if (!is_link(hook))
             continue; /* a filter goes with its device */
         const Fd link(bpf_obj_get(link_pin(slot, direction).c_str()));

@@ -36,7 +36,8 @@ Error write_error(const char *action, const IpAddress &target, int error)
                                               "'flowguard unblock'",
                                               action, target.to_string(), FG_MAX_BLOCKS)};
     if (error == EPERM)
-        return {ExitCode::Permission, fmt::format("cannot {} {}: not permitted; run as root", action, target.to_string())};
+        return {ExitCode::Permission,
+                fmt::format("cannot {} {}: not permitted; run as root", action, target.to_string())};
     return {ExitCode::Failed, fmt::format("cannot {} {}: {}", action, target.to_string(), std::strerror(error))};
 }
 
@@ -66,8 +67,8 @@ Result<std::vector<Block>> read_all(int fd)
 Result<BlockChange> Blocklist::add(const BlockRequest &request, std::uint64_t boot_ns, TimeNs now, bool dry_run)
 {
     if (request.reason.size() >= FG_REASON_LENGTH)
-        return fail(ExitCode::Usage, fmt::format("the reason is {} bytes long; {} fit", request.reason.size(),
-                                                 FG_REASON_LENGTH - 1));
+        return fail(ExitCode::Usage,
+                    fmt::format("the reason is {} bytes long; {} fit", request.reason.size(), FG_REASON_LENGTH - 1));
     const int fd = maps_.fd("fg_blocks");
     const fg_address key = request.target.to_abi();
     fg_block block{};
@@ -84,8 +85,9 @@ Result<BlockChange> Blocklist::add(const BlockRequest &request, std::uint64_t bo
     }
     block.directions |= request.directions;
     block.uid = request.uid;
-    block.expires_boot_ns =
-        request.lifetime ? boot_ns + static_cast<std::uint64_t>(request.lifetime->count()) * 1'000'000'000 : 0;
+    block.expires_boot_ns = request.lifetime
+                                ? boot_ns + static_cast<std::uint64_t>(request.lifetime->count()) * 1'000'000'000
+                                : 0;
     std::memset(block.reason, 0, sizeof block.reason);
     std::ranges::copy(request.reason, block.reason);
     if (bpf_map_update_elem(fd, &key, &block, BPF_ANY) != 0)

@@ -71,9 +71,10 @@ Result<void> Drain::recover(const RecordVisitor &visit)
             return waited;
         commit_half(epoch - 1, visit);
     } else if (control.committed + 1 != epoch) {
-        return fail(ExitCode::Failed,
-                    fmt::format("the pinned counters are inconsistent (epoch {}, committed {}); run 'flowguard detach' first",
-                                epoch, control.committed));
+        return fail(
+            ExitCode::Failed,
+            fmt::format("the pinned counters are inconsistent (epoch {}, committed {}); run 'flowguard detach' first",
+                        epoch, control.committed));
     }
     /* It may have died while clearing: an entry without its record would never be found again. */
     clear_index(epoch - 1);
@@ -150,8 +151,9 @@ void Drain::clear_half(std::uint32_t epoch)
             std::ranges::fill(records, fg_flow_record{});
             maps_.heads[table].used = 0;
         }
-        std::ranges::fill(maps_.counters.subspan(fg_counters_index(cpu, epoch, 0, 0), FG_MAX_INTERFACES * FG_DIRECTIONS),
-                          fg_counters{});
+        std::ranges::fill(
+            maps_.counters.subspan(fg_counters_index(cpu, epoch, 0, 0), FG_MAX_INTERFACES * FG_DIRECTIONS),
+            fg_counters{});
     }
 }
 
@@ -160,7 +162,8 @@ void Drain::clear_index(std::uint32_t epoch)
     for (std::uint32_t cpu = 0; cpu < maps_.cpus(); cpu++) {
         for (const auto direction : {FG_RX, FG_TX}) {
             const std::size_t lines = fg_index_lines(maps_.capacity());
-            std::ranges::fill(maps_.index.subspan(fg_table_number(cpu, epoch, direction) * lines, lines), fg_index_line{});
+            std::ranges::fill(maps_.index.subspan(fg_table_number(cpu, epoch, direction) * lines, lines),
+                              fg_index_line{});
         }
     }
 }

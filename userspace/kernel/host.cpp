@@ -80,10 +80,11 @@ Result<void> check_host()
         return fail(ExitCode::Permission, "this needs root: run it with sudo");
     struct statfs mount {};
     if (statfs(bpffs, &mount) != 0 || mount.f_type != BPF_FS_MAGIC)
-        return fail(ExitCode::Failed,
-                    fmt::format("no BPF file system on {0}: run 'mount -t bpf bpf {0}' (in a namespace made by 'ip netns "
-                                "exec' it is hidden; 'nsenter --net=/run/netns/NAME' keeps it)",
-                                bpffs));
+        return fail(
+            ExitCode::Failed,
+            fmt::format("no BPF file system on {0}: run 'mount -t bpf bpf {0}' (in a namespace made by 'ip netns "
+                        "exec' it is hidden; 'nsenter --net=/run/netns/NAME' keeps it)",
+                        bpffs));
     return {};
 }
 

@@ -66,8 +66,9 @@ void initialise(fg_control &control, std::uint32_t capacity, std::uint32_t cpus)
 Error map_error(const char *action, const char *name, int error)
 {
     if (error == EPERM)
-        return {ExitCode::Permission,
-                fmt::format("cannot {} BPF map {}: not permitted; run as root (CAP_BPF and CAP_NET_ADMIN)", action, name)};
+        return {
+            ExitCode::Permission,
+            fmt::format("cannot {} BPF map {}: not permitted; run as root (CAP_BPF and CAP_NET_ADMIN)", action, name)};
     if (error == ENOMEM)
         return {ExitCode::Failed,
                 fmt::format("cannot {} BPF map {}: not enough memory; choose a smaller 'capacity'", action, name)};
@@ -137,7 +138,8 @@ template <class T> Result<MappedArray<T>> Maps::map(const char *name)
     if (bpf_obj_get_info_by_fd(fd(name), &info, &info_length) != 0)
         return std::unexpected(map_error("inspect", name, errno));
     if (info.value_size != sizeof(T))
-        return fail(ExitCode::Failed, fmt::format("BPF map {} is of another version; run 'flowguard detach' first", name));
+        return fail(ExitCode::Failed,
+                    fmt::format("BPF map {} is of another version; run 'flowguard detach' first", name));
     const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     const std::size_t length = (std::size_t{info.max_entries} * sizeof(T) + page - 1) / page * page;
     void *memory = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd(name), 0);
@@ -228,17 +230,19 @@ std::uint32_t default_capacity(std::uint32_t cpus, std::uint64_t memory_bytes)
 Result<void> check_capacity(std::uint32_t capacity, std::uint32_t cpus, std::uint64_t memory_bytes)
 {
     if (!std::has_single_bit(capacity) || capacity < FG_MIN_CAPACITY || capacity > FG_MAX_CAPACITY)
-        return fail(ExitCode::Usage, fmt::format("capacity {} is not a power of two from {} to {}; the nearest above is {}",
-                                                 capacity, FG_MIN_CAPACITY, FG_MAX_CAPACITY,
-                                                 capacity >= FG_MAX_CAPACITY ? FG_MAX_CAPACITY
-                                                 : capacity <= FG_MIN_CAPACITY ? FG_MIN_CAPACITY
-                                                                               : std::bit_ceil(capacity)));
+        return fail(ExitCode::Usage,
+                    fmt::format("capacity {} is not a power of two from {} to {}; the nearest above is {}", capacity,
+                                FG_MIN_CAPACITY, FG_MAX_CAPACITY,
+                                capacity >= FG_MAX_CAPACITY   ? FG_MAX_CAPACITY
+                                : capacity <= FG_MIN_CAPACITY ? FG_MIN_CAPACITY
+                                                              : std::bit_ceil(capacity)));
     if (map_memory(capacity, cpus) > memory_bytes / 2)
-        return fail(ExitCode::Failed,
-                    fmt::format("capacity {} needs {} MiB of kernel memory on {} CPUs, more than half of this host's {} MiB; "
-                                "{} fits",
-                                capacity, map_memory(capacity, cpus) >> 20, cpus, memory_bytes >> 20,
-                                default_capacity(cpus, memory_bytes)));
+        return fail(
+            ExitCode::Failed,
+            fmt::format("capacity {} needs {} MiB of kernel memory on {} CPUs, more than half of this host's {} MiB; "
+                        "{} fits",
+                        capacity, map_memory(capacity, cpus) >> 20, cpus, memory_bytes >> 20,
+                        default_capacity(cpus, memory_bytes)));
     return {};
 }
 

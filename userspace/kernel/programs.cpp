@@ -64,11 +64,13 @@ std::uint64_t next_key(std::uint64_t &state)
 Error load_error(int error, const LibbpfLog &log)
 {
     if (error == EPERM || error == EACCES)
-        return {ExitCode::Permission, fmt::format("the kernel refuses to load the programs ({}); run as root, and without "
-                                                  "kernel lockdown: {}",
-                                                  std::strerror(error), log.tail())};
-    return {ExitCode::Failed, fmt::format("the kernel does not load the programs ({}); Linux 6.1 or newer is needed: {}",
-                                          std::strerror(error), log.tail())};
+        return {ExitCode::Permission,
+                fmt::format("the kernel refuses to load the programs ({}); run as root, and without "
+                            "kernel lockdown: {}",
+                            std::strerror(error), log.tail())};
+    return {ExitCode::Failed,
+            fmt::format("the kernel does not load the programs ({}); Linux 6.1 or newer is needed: {}",
+                        std::strerror(error), log.tail())};
 }
 
 } // namespace
@@ -112,14 +114,14 @@ Result<KernelClock> KernelClock::load()
 {
     const LibbpfLog log;
     std::unique_ptr<flowguard_bpf, decltype(&flowguard_bpf__destroy)> skeleton(flowguard_bpf__open(),
-                                                                              &flowguard_bpf__destroy);
+                                                                               &flowguard_bpf__destroy);
     if (!skeleton)
         return std::unexpected(load_error(errno, log));
     bpf_program *program = nullptr;
-    bpf_object__for_each_program(program, skeleton->obj)
+    bpf_object__for_each_program (program, skeleton->obj)
         bpf_program__set_autoload(program, program == skeleton->progs.fg_clock);
     bpf_map *map = nullptr;
-    bpf_object__for_each_map(map, skeleton->obj)
+    bpf_object__for_each_map (map, skeleton->obj)
         bpf_map__set_autocreate(map, false);
     if (bpf_object__load(skeleton->obj) != 0)
         return std::unexpected(load_error(errno, log));

@@ -61,7 +61,8 @@ bool has_filters(std::uint32_t ifindex, std::uint32_t parent)
 Fd link_tcx(int program, std::uint32_t ifindex, fg_direction direction)
 {
     /* libbpf 1.1 has no tcx: the system call itself, with the fields where linux/bpf.h has had them since 5.7. */
-    union bpf_attr attr {};
+    union bpf_attr attr {
+    };
     attr.link_create.prog_fd = static_cast<__u32>(program);
     attr.link_create.target_ifindex = ifindex;
     attr.link_create.attach_type = direction == FG_RX ? tcx_ingress : tcx_egress;

@@ -53,8 +53,8 @@ struct fg_control {
     __u32 blocks_used; /* not 0: the blocklist may have entries */
     __u32 committed;   /* latest epoch whose counts are in the ledger; written by the drain alone */
     __u32 abi_version;
-    __u32 capacity; /* records per table */
-    __u32 cpus;     /* possible CPUs when the maps were made */
+    __u32 capacity;          /* records per table */
+    __u32 cpus;              /* possible CPUs when the maps were made */
     __u64 hash_seed;         /* programs of one instance hash alike */
     __u64 since_realtime_ns; /* when these maps were made */
     __u32 last_block_id;     /* ids are given once in an instance's life */

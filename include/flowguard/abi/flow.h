@@ -18,7 +18,7 @@ enum fg_direction {
 
 /* What the key's fields mean. */
 enum fg_kind {
-    FG_KIND_IPV4 = 1,      /* addresses are v4-mapped (::ffff:a.b.c.d) */
+    FG_KIND_IPV4 = 1, /* addresses are v4-mapped (::ffff:a.b.c.d) */
     FG_KIND_IPV6 = 2,
     FG_KIND_NON_IP = 3,    /* sport holds the EtherType; no addresses */
     FG_KIND_MALFORMED = 4, /* an IP EtherType whose header does not parse; sport holds the EtherType */
@@ -92,9 +92,6 @@ struct fg_index_line {
 FG_STATIC_ASSERT(sizeof(struct fg_index_line) == 64);
 
 /* Index entries are twice the records, so the index is at most half full. */
-static inline __u32 fg_index_lines(__u32 capacity)
-{
-    return capacity * 2 / FG_INDEX_LINE_ENTRIES;
-}
+static inline __u32 fg_index_lines(__u32 capacity) { return capacity * 2 / FG_INDEX_LINE_ENTRIES; }
 
 #endif

@@ -75,16 +75,10 @@ struct fg_packet {
 } __attribute__((aligned(8)));
 FG_STATIC_ASSERT(sizeof(struct fg_packet) == 56);
 
-FG_INLINE __u16 fg_load16(const __u8 *at)
-{
-    return (__u16)(at[0] << 8 | at[1]);
-}
+FG_INLINE __u16 fg_load16(const __u8 *at) { return (__u16)(at[0] << 8 | at[1]); }
 
 /* True when length bytes are left. */
-FG_INLINE int fg_has(const struct fg_cursor *cursor, __u32 length)
-{
-    return cursor->position + length <= cursor->end;
-}
+FG_INLINE int fg_has(const struct fg_cursor *cursor, __u32 length) { return cursor->position + length <= cursor->end; }
 
 FG_INLINE void fg_advance(struct fg_cursor *cursor, struct fg_packet *packet, __u32 length)
 {

@@ -24,7 +24,8 @@ class Client {
     Result<Json> post(const std::string &path, const Json &body) const;
     Result<Json> remove(const std::string &path, const Query &query = {}) const;
     /// For answers of JSON lines: `sink` gets whole lines, without their ends, as they arrive; false ends it early.
-    Result<void> lines(const std::string &path, const Query &query, const std::function<bool(std::string_view)> &sink) const;
+    Result<void> lines(const std::string &path, const Query &query,
+                       const std::function<bool(std::string_view)> &sink) const;
 
   private:
     std::filesystem::path socket_;

@@ -23,9 +23,9 @@ class IpAddress {
     static Result<IpAddress> parse(std::string_view text);
 
     bool is_v4() const;
-    bool is_unspecified() const; ///< :: or 0.0.0.0/8
-    bool is_loopback() const;    ///< ::1 or 127.0.0.0/8
-    bool is_multicast() const;   ///< ff00::/8, 224.0.0.0/4, and 255.255.255.255
+    bool is_unspecified() const;   ///< :: or 0.0.0.0/8
+    bool is_loopback() const;      ///< ::1 or 127.0.0.0/8
+    bool is_multicast() const;     ///< ff00::/8, 224.0.0.0/4, and 255.255.255.255
     std::string to_string() const; ///< RFC 5952; dotted for IPv4
 
     fg_address to_abi() const;

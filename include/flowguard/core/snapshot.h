@@ -19,8 +19,8 @@ struct DirectionTotals {
     Volume flows;
     Volume overflow;
     Volume non_ip;
-    Rates bits;           ///< of total
-    Rates packets;        ///< of total
+    Rates bits;    ///< of total
+    Rates packets; ///< of total
     Rates dropped_packets;
 };
 
@@ -28,12 +28,12 @@ struct InterfaceStatus {
     std::string name;
     std::uint32_t ifindex = 0;
     std::uint8_t slot = 0;
-    bool present = true;          ///< false while the device is gone
-    std::string ingress_hook;     ///< contract: xdp-native, xdp-generic, tcx, clsact, off
+    bool present = true;      ///< false while the device is gone
+    std::string ingress_hook; ///< contract: xdp-native, xdp-generic, tcx, clsact, off
     std::string egress_hook;
     std::uint32_t ingress_program_id = 0;
     std::uint32_t egress_program_id = 0;
-    std::string note;             ///< why this hook was chosen, or what is wrong; empty when there is nothing to say
+    std::string note; ///< why this hook was chosen, or what is wrong; empty when there is nothing to say
     DirectionTotals rx;
     DirectionTotals tx;
     std::map<std::string, std::uint64_t> losses; ///< named counters; zero ones are left out
@@ -49,10 +49,10 @@ struct Snapshot {
     std::uint64_t table_capacity = 0; ///< kernel records per CPU, direction and epoch
     std::uint64_t kernel_memory_bytes = 0;
     std::uint64_t blocks = 0;
-    std::uint64_t flows_evicted = 0; ///< since the daemon started: the flow table of user space was full
+    std::uint64_t flows_evicted = 0;   ///< since the daemon started: the flow table of user space was full
     std::vector<std::string> features; ///< for `status --verbose`: "tcx: yes (kernel 6.18)"
     std::vector<InterfaceStatus> interfaces;
-    std::vector<Flow> flows;           ///< active
+    std::vector<Flow> flows; ///< active
     std::shared_ptr<const std::vector<Flow>> ended;
     RateClock clock;                   ///< for Flow's rate windows
     std::set<IpAddress> own_addresses; ///< of this host, for FlowDirection

@@ -13,7 +13,8 @@ namespace flowguard {
 enum class TopBy { Flow, Remote, Local, Service };
 enum class SortBy { Rate, Bytes, Packets, Start };
 
-Result<TopBy> parse_top_by(std::string_view text); ///< flow, remote, local, service; `process` says that it is not there yet
+Result<TopBy> parse_top_by(
+    std::string_view text); ///< flow, remote, local, service; `process` says that it is not there yet
 Result<SortBy> parse_sort_by(std::string_view text);
 
 struct SelectedFlows {
@@ -22,8 +23,8 @@ struct SelectedFlows {
 };
 
 /// Flows that match, at most `limit` (0: all). They point into `flows`.
-SelectedFlows select_flows(const std::vector<Flow> &flows, const RateClock &clock, const FlowFilter &filter, SortBy sort,
-                           std::size_t limit);
+SelectedFlows select_flows(const std::vector<Flow> &flows, const RateClock &clock, const FlowFilter &filter,
+                           SortBy sort, std::size_t limit);
 
 /// The /v1/top document: totals, interfaces and the first `limit` rows of one view.
 Json top_to_json(const Snapshot &snapshot, TopBy by, SortBy sort, const FlowFilter &filter, std::size_t limit);

@@ -14,8 +14,8 @@ namespace flowguard {
 struct Config {
     std::optional<std::uint32_t> capacity; ///< records per CPU, direction and epoch; none: by CPUs and memory
     unsigned tick_ms = 1000;
-    std::string log_file; ///< empty: standard error
-    std::vector<IpAddress> protect; ///< never blocked without --force
+    std::string log_file;                ///< empty: standard error
+    std::vector<IpAddress> protect;      ///< never blocked without --force
     std::vector<std::string> interfaces; ///< attached at start
     FlowTableConfig flows;
 };

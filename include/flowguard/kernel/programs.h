@@ -44,7 +44,7 @@ class KernelClock {
     /// Reads all clocks at one moment.
     Result<void> calibrate();
     TimeNs to_realtime(std::uint64_t jiffies) const;
-    TimeNs realtime() const { return realtime_; }      ///< at the latest calibrate()
+    TimeNs realtime() const { return realtime_; }              ///< at the latest calibrate()
     std::uint64_t boot_ns() const { return reading_.boot_ns; } ///< likewise
 
   private:

@@ -55,13 +55,14 @@ void describe(CLI::App &app, Arguments &arguments)
                    "198.18.0.0/15 or 2001:2::/48)");
     app.add_option("--dst", arguments.destination, "address that flows go to (default 192.0.2.1 or 2001:db8::1)");
     app.add_option("--dst-port", arguments.destination_port, "port that flows go to (default 9, SYN 80)");
-    app.add_option("--dst-mac", arguments.destination_mac, "the peer's address, or its stack sees a broadcast (default "
-                                                           "ff:ff:ff:ff:ff:ff)");
-    app.add_option("--threads", arguments.threads, "threads, each on a CPU of its own (default 1)")
-        ->check(not_zero);
+    app.add_option("--dst-mac", arguments.destination_mac,
+                   "the peer's address, or its stack sees a broadcast (default "
+                   "ff:ff:ff:ff:ff:ff)");
+    app.add_option("--threads", arguments.threads, "threads, each on a CPU of its own (default 1)")->check(not_zero);
     app.add_option("--rate", arguments.rate, "frames per second of all threads (default 0: as fast as possible)");
-    app.add_option("--batch", arguments.batch, "frames between two turns of the receiver on this CPU, 1 to 256 "
-                                               "(default 64)")
+    app.add_option("--batch", arguments.batch,
+                   "frames between two turns of the receiver on this CPU, 1 to 256 "
+                   "(default 64)")
         ->check(CLI::Range(1, 256, "UINT"));
     app.add_flag("--json", arguments.json, "print one JSON document");
 }

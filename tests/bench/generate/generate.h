@@ -37,7 +37,7 @@ struct fg_frame {
     __u32 ip_checksum_offset; /* 0 for IPv6, which has none */
     __u32 sum;                /* over pseudo-header, UDP or TCP header and payload, unfolded */
     __u32 ip_sum;
-    __u32 source; /* last four bytes of the source prefix, host order */
+    __u32 source;    /* last four bytes of the source prefix, host order */
     __u32 host_bits; /* of the source that flows may vary, 0 to 32 */
     __u32 pad;
 };

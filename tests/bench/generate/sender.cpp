@@ -67,7 +67,9 @@ Clock::time_point due(Clock::time_point start, std::uint64_t sent, double rate)
 } // namespace
 
 Sender::Sender(Plan plan)
-    : plan_(std::move(plan)), first_frame_(plan_.size), programs_(generate_bpf__open(), generate_bpf__destroy)
+    : plan_(std::move(plan)),
+      first_frame_(plan_.size),
+      programs_(generate_bpf__open(), generate_bpf__destroy)
 {
     std::memcpy(first_frame_.data(), plan_.frame.words, plan_.frame.used_words * 8);
 }

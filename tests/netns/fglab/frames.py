@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames made by hand, for what a kernel does not send by itself."""
+"""Frames made by hand, for what a kernel does not send by itself; scapy's layers are tests' to use from here."""
 import errno
 import socket
 

@@ -41,6 +41,7 @@ def pusher(namespace, built):
                        [f"link set {device} {words}"
                         for device in (ENTRY, INSIDE) for words in ("addrgenmode none", "up")])
     namespace.run("tc", "qdisc", "add", "dev", INSIDE, "clsact")
-    namespace.run("tc", "filter", "add", "dev", INSIDE, "ingress", "bpf", "direct-action", "obj", built, "sec", "tc")
+    with foreign.pinned(built) as pin:
+        namespace.run("tc", "filter", "add", "dev", INSIDE, "ingress", "bpf", "direct-action", "object-pinned", pin)
     yield ENTRY
     namespace.ip("link", "delete", ENTRY)
