@@ -27,7 +27,7 @@ sanitized_units()
         as_owner ctest --test-dir build/sanitize --output-on-failure --no-tests=error -L unit
 }
 
-tests() { ctest --test-dir build/release --output-on-failure --no-tests=error; }
+tests() { ctest --test-dir build/release --output-on-failure --no-tests=error --parallel 2; }
 
 # stage NAME LOG COMMAND...: a step; its time goes into the summary.
 stage()

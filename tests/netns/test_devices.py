@@ -81,8 +81,19 @@ class TestDeviceThatChanges:
         lab.host.ip("link", "set", DEVICE, "down")
         lab.host.ip("link", "set", DEVICE, "name", "uplink")
         until(lambda: [each["name"] for each in guard.status()["interfaces"]] == ["uplink"], what="the new name")
-        assert received(guard, "uplink") == sent
+        assert sides(guard.interface("uplink")).rx == sent
         assert guard.detach("uplink")["interfaces"] == ["uplink"]
+
+    def test_lent_to_another_namespace_is_attached_again_when_it_is_back(self, lab, guard):
+        guard.attach(DEVICE)
+        lab.host.ip("link", "set", DEVICE, "netns", lab.peer.name, "name", "lent")
+        until(lambda: guard.interface(DEVICE)["ingress"]["hook"] == "off", what="a device that is gone")
+        lab.peer.ip("link", "set", "lent", "netns", lab.host.name, "name", DEVICE)
+        lab.device.set("up")
+        until(lambda: guard.interface(DEVICE)["ingress"]["hook"] == "xdp-native", within_s=3, what="another attach")
+        before = sides(guard.settled(DEVICE)).rx
+        sent = send_some(lab)
+        assert sides(guard.settled(DEVICE)).rx - before == sent
 
     def test_program_taken_off_by_somebody_is_attached_again(self, lab, guard):
         guard.attach(DEVICE)

@@ -19,7 +19,7 @@ from fixtures import HOOKS, TC, attach, guarded_lab
 FAMILIES = {"IPv4": (HOST_V4, PEER_V4), "IPv6": (HOST_V6, PEER_V6)}
 UDP_HEADERS = {"IPv4": 14 + 20 + 8, "IPv6": 14 + 40 + 8}
 TAG = 4
-BULK = bytes(8 << 20)
+BULK = bytes(3 << 20)
 UNMERGED = {"tso": "off", "gso": "off", "gro": "off", "tx-udp-segmentation": "off"}
 SEGMENTS, SEGMENT_LENGTH, SEGMENTED_CALLS = 20, 1000, 10
 INNER, OUTER = 100, 200
@@ -276,6 +276,25 @@ def test_what_gro_has_merged_is_counted_as_the_frames_that_came(lab, guard, fami
     assert_accounted(interface)
     # With GRO, veth polls as it does with native XDP.
     assert sides(interface) == counted.with_link_header()
+
+
+@by_family
+@pytest.mark.parametrize("hook", ["xdp-native", "xdp-generic", TC])
+def test_jumbo_frames_are_counted_whole(lab, guard, hook, family):
+    host, peer = FAMILIES[family]
+    for device in (lab.device, lab.far):
+        device.set("mtu", 9000)
+        device.features(**UNMERGED)
+    attach(lab, guard, hook)
+
+    def large_packets():
+        assert traffic.ping(lab.peer, host, length=8000) == traffic.ping(lab.host, peer, length=8000) == 5
+        bulk(lab, host, peer)
+
+    counted = counts_of(lab.device, large_packets)
+    interface = guard.settled(DEVICE)
+    assert_accounted(interface)
+    assert sides(interface) == wire(hook, counted)
 
 
 @by_family

@@ -25,7 +25,7 @@ def guard(new_guard, config):
     return new_guard(config=config(f"tick_ms = {TICK_MS}\n"))
 
 
-def counted_by_all_three(lab, guard, packets, *options):
+def counted_by_all_three(lab, guard, packets, *options, least=None):
     """The generator, the device and flowguard agree; returns the interface."""
     before, ticks = lab.device.quiet_counters(), guard.status()["daemon"]["ticks"]
     with Flood(lab, packets, *options) as flooding:
@@ -34,7 +34,7 @@ def counted_by_all_three(lab, guard, packets, *options):
     device = lab.device.quiet_counters() - before
     interface = guard.settled(DEVICE)
     assert delivered == device.rx == sides(interface).rx
-    assert delivered.packets > packets * 0.5, "the flood took place"
+    assert delivered.packets >= (packets if least is None else least), "the flood took place"
     assert interface["accounted"] == 1.0
     assert part(interface, "flows").rx + part(interface, "overflow").rx == delivered
     return interface
@@ -52,7 +52,7 @@ def test_every_packet_is_counted_once(lab, guard, hook, flows):
 
 def test_two_processors_at_once_count_apart(lab, guard):
     attach(lab, guard, "xdp-native")
-    counted_by_all_three(lab, guard, PACKETS // 2, "--flows", 1_000, "--threads", 2)
+    counted_by_all_three(lab, guard, PACKETS // 2, "--flows", 1_000, "--threads", 2, least=PACKETS // 10)
 
 
 def test_a_spoofed_flood_evicts_flows_and_loses_no_packet(lab, new_guard, config):

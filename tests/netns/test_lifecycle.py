@@ -77,6 +77,10 @@ class TestAttach:
         assert [each["name"] for each in guard.status()["interfaces"]] == [DEVICE, "lo"]
         assert guard.daemon_pid() == pid
 
+    def test_of_the_same_interface_twice_is_one(self, guard):
+        guard.attach(DEVICE, DEVICE)
+        assert [each["name"] for each in guard.status()["interfaces"]] == [DEVICE]
+
     @pytest.mark.parametrize("names", [[ABSENT], [DEVICE, ABSENT], [ABSENT, DEVICE]], ids=" ".join)
     def test_of_an_unknown_interface_leaves_no_trace(self, guard, traces, names):
         assert ABSENT in guard.fails(FAILED, "attach", *names)
