@@ -412,7 +412,7 @@ Result<Json> Engine::block(const Json &request, std::uint32_t uid)
         protect.push_back({address, "protected by the configuration"});
     /* The daemon has not the environment of whoever asks. */
     if (const auto peer = IpAddress::parse(request.value("session_peer", "")))
-        protect.push_back({*peer, "the peer of your own session"});
+        protect.push_back({*peer, "the peer of your own SSH session"});
     const std::lock_guard lock(policy_mutex_);
     auto changed = flowguard::block(maps_, request, uid, protect);
     count_blocks();

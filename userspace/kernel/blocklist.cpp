@@ -88,8 +88,10 @@ Result<BlockChange> Blocklist::add(const BlockRequest &request, std::uint64_t bo
     block.expires_boot_ns = request.lifetime
                                 ? boot_ns + static_cast<std::uint64_t>(request.lifetime->count()) * 1'000'000'000
                                 : 0;
-    std::memset(block.reason, 0, sizeof block.reason);
-    std::ranges::copy(request.reason, block.reason);
+    if (!request.reason.empty()) {
+        std::memset(block.reason, 0, sizeof block.reason);
+        std::ranges::copy(request.reason, block.reason);
+    }
     if (bpf_map_update_elem(fd, &key, &block, BPF_ANY) != 0)
         return std::unexpected(write_error("block", request.target, errno));
     __atomic_store_n(&maps_.control().blocks_used, 1, __ATOMIC_RELEASE);

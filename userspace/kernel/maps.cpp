@@ -230,12 +230,11 @@ std::uint32_t default_capacity(std::uint32_t cpus, std::uint64_t memory_bytes)
 Result<void> check_capacity(std::uint32_t capacity, std::uint32_t cpus, std::uint64_t memory_bytes)
 {
     if (!std::has_single_bit(capacity) || capacity < FG_MIN_CAPACITY || capacity > FG_MAX_CAPACITY)
-        return fail(ExitCode::Usage,
-                    fmt::format("capacity {} is not a power of two from {} to {}; the nearest above is {}", capacity,
-                                FG_MIN_CAPACITY, FG_MAX_CAPACITY,
-                                capacity >= FG_MAX_CAPACITY   ? FG_MAX_CAPACITY
-                                : capacity <= FG_MIN_CAPACITY ? FG_MIN_CAPACITY
-                                                              : std::bit_ceil(capacity)));
+        return fail(ExitCode::Usage, fmt::format("capacity {} is not a power of two from {} to {}; the nearest is {}",
+                                                 capacity, FG_MIN_CAPACITY, FG_MAX_CAPACITY,
+                                                 capacity >= FG_MAX_CAPACITY   ? FG_MAX_CAPACITY
+                                                 : capacity <= FG_MIN_CAPACITY ? FG_MIN_CAPACITY
+                                                                               : std::bit_ceil(capacity)));
     if (map_memory(capacity, cpus) > memory_bytes / 2)
         return fail(
             ExitCode::Failed,

@@ -16,8 +16,14 @@ def objects():
             if each.get("name", "").startswith(OWN_PREFIX)}
 
 
-def held_by_others(guard):
-    """Programs and maps that processes of other instances have open: another test run on this machine."""
+def pinned_by_others(guard):
+    """Maps of instances whose daemon is dead or alive."""
+    return {("map", each["id"]) for each in shell.output_json("bpftool", "-j", "-f", "map")
+            if any(guard.pins not in pathlib.Path(pin).parents for pin in each.get("pinned", ()))}
+
+
+def open_elsewhere(guard):
+    """Programs and maps that processes of other instances have open."""
     own = set(map(str, guard.daemon_pids()))
     held = set()
     for info in pathlib.Path("/proc").glob("[0-9]*/fdinfo/*"):
@@ -62,8 +68,9 @@ class Traces:
         return state
 
     def new_objects(self, guard):
+        """Without those of other instances: other tests may run beside this one."""
         found = {key: each for key, each in objects().items() if key not in self.objects}
-        return without(found, held_by_others(guard)) if found else {}
+        return without(found, pinned_by_others(guard) | open_elsewhere(guard)) if found else {}
 
     def check(self, guard):
         """Nothing of this instance is left. The kernel frees programs a moment after their last user."""
