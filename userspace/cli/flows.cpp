@@ -98,7 +98,8 @@ Run build_flows(CLI::App &command)
     command.add_option("--filter", options->filter,
                        "Only flows that match, in tcpdump's words: 'tcp and dst port 443'");
     command.add_option("--sort", options->sort, "bytes, packets, rate or start")->capture_default_str();
-    command.add_option("-n", options->limit, "Rows; 0: all (the default with --json)")->check(CLI::NonNegativeNumber);
+    command.add_option("-n", options->limit, "Rows; 0: all (the default with --json)")
+        ->check(CLI::Range(0U, 1000000000U));
     command.add_flag("--ended", options->ended, "Flows that have ended, instead of active ones");
     return [options](const Context &context) { return run(context, *options); };
 }

@@ -96,7 +96,7 @@ Run build_top(CLI::App &command)
     auto options = std::make_shared<Options>();
     command.add_flag("--once", options->once, "Print one table and end; the default when the output is no terminal");
     command.add_option("--by", options->by, "flow, remote, local or service")->capture_default_str();
-    command.add_option("-n", options->limit, "Rows; 0: all")->check(CLI::NonNegativeNumber);
+    command.add_option("-n", options->limit, "Rows; 0: all")->check(CLI::Range(0U, 1000000000U));
     command.add_option("--sort", options->sort, "rate, bytes, packets or start")->capture_default_str();
     command.add_option("--filter", options->filter, "Only flows that match, in tcpdump's words");
     return [options](const Context &context) { return run(context, *options); };
