@@ -3,13 +3,11 @@
 #ifndef FLOWGUARD_BPF_CONFIG_H
 #define FLOWGUARD_BPF_CONFIG_H
 
-#define FG_HASH_WORDS 12 /* 32-bit words of a flow key, rounded up to even */
-
 const volatile __u32 fg_slot = 0;      /* this interface's slot, below FG_MAX_INTERFACES */
 const volatile __u32 fg_link_type = 0; /* enum fg_link */
 const volatile __u32 fg_capacity = FG_MIN_CAPACITY;
 
-/* Random per load, so that nobody outside can choose flows that share an index line. */
+/* Random per instance; see abi/hash.h. */
 const volatile __u64 fg_hash_keys[FG_HASH_WORDS] = {};
 
 #endif

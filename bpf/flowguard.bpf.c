@@ -4,15 +4,21 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "flowguard/abi/admission.h"
 #include "flowguard/abi/clock.h"
 #include "flowguard/abi/counters.h"
 #include "flowguard/abi/flow.h"
+#include "flowguard/abi/gate.h"
+#include "flowguard/abi/overflow.h"
 #include "flowguard/abi/parser.h"
 #include "flowguard/abi/policy.h"
 
 #include "config.h"
 #include "maps.h"
 #include "policy.h"
+
+#include "flow_table.h"
+#include "overflow.h"
 
 #include "account.h"
 
@@ -50,7 +56,7 @@ static __always_inline bool fg_handle(struct fg_cursor *cursor, struct fg_packet
     bool dropped = fg_is_blocked(control, packet, direction, weight);
     if (dropped)
         fg_add(&table.counters->dropped, weight);
-    fg_count_flow(&table, packet, weight, dropped);
+    fg_count_flow(&table, packet, weight, direction, dropped);
     return dropped;
 }
 

@@ -46,6 +46,23 @@ struct {
     __type(value, struct fg_flow_record);
 } fg_records SEC(".maps");
 
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1); /* tables * FG_OVERFLOW_ENTRIES */
+    __type(key, __u32);
+    __type(value, struct fg_overflow_entry);
+} fg_overflow SEC(".maps");
+
+/* Written by user space alone. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, 1); /* fg_known_lines(capacity) */
+    __type(key, __u32);
+    __type(value, struct fg_known_line);
+} fg_known SEC(".maps");
+
 /* Written by user space alone: what outlives the daemon. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -63,13 +80,30 @@ struct {
     __type(value, struct fg_interface);
 } fg_interfaces SEC(".maps");
 
+/* Which addresses may be on the blocklist at all; written by user space alone. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, FG_GATE_LINES);
+    __type(key, __u32);
+    __type(value, struct fg_gate_line);
+} fg_gate SEC(".maps");
+
 /* A hash, not an LRU: a full blocklist is an error that the user sees, never a silent eviction. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(map_flags, BPF_F_NO_PREALLOC);
-    __uint(max_entries, FG_MAX_BLOCKS);
+    __uint(max_entries, FG_DEFAULT_BLOCKS);
     __type(key, struct fg_address);
     __type(value, struct fg_block);
 } fg_blocks SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, FG_DEFAULT_BLOCKS);
+    __type(key, struct fg_prefix);
+    __type(value, struct fg_block);
+} fg_prefixes SEC(".maps");
 
 #endif

@@ -73,7 +73,7 @@ TEST_F(DatapathTest, AFullTableIsOverflowToThePacket)
     EXPECT_EQ(rx.total.packets, 2U * flows);
     EXPECT_EQ(rx.flows.packets, 2U * kept);
     EXPECT_EQ(rx.flows.packets + rx.overflow[FG_OVERFLOW_RECORDS_FULL].packets +
-                  rx.overflow[FG_OVERFLOW_INDEX_FULL].packets,
+                  rx.overflow[FG_OVERFLOW_INDEX_FULL].packets + rx.overflow[FG_OVERFLOW_NOT_ADMITTED].packets,
               rx.total.packets);
 }
 
@@ -89,6 +89,7 @@ TEST_F(DatapathTest, ManyFlowsEachFindTheirRecord)
     EXPECT_EQ(packets, 16000U);
     EXPECT_EQ(drain_->ledger(3, FG_RX).overflow[FG_OVERFLOW_INDEX_FULL].packets, 0U);
     EXPECT_EQ(drain_->ledger(3, FG_RX).overflow[FG_OVERFLOW_RECORDS_FULL].packets, 0U);
+    EXPECT_EQ(drain_->ledger(3, FG_RX).overflow[FG_OVERFLOW_NOT_ADMITTED].packets, 0U);
 }
 
 /* 3 segments of 1000 bytes behind headers of 54: 3 frames on the wire, of 1054 bytes each. */

@@ -8,6 +8,7 @@ from fglab import flood, stack
 from fglab.flood import Flood
 from fglab.flowguard import part, sides
 from fglab.lab import DEVICE
+from fglab.traffic import UdpConversation
 from fixtures import TC, attach
 
 PACKETS = 10_000_000
@@ -82,3 +83,43 @@ def test_questions_are_answered_meanwhile(lab, default_guard):
             default_guard.run(*question, timeout=ANSWER_S)
         assert flooding.running(), "the flood went on all the time"
         flooding.finish()
+
+
+SMALL_TABLE = f"tick_ms = {TICK_MS}\ncapacity = 1024\n"
+FLOWS, ADDRESSES = 300_000, 131_072  # of fg-generate: all of 198.18.0.0/15, then the next port
+TARGET, TARGET_PORT = "192.0.2.1", 9
+
+
+def test_a_flood_beyond_the_table_is_summed_up_by_its_target(lab, new_guard, config):
+    guard = new_guard(config=config(SMALL_TABLE))
+    attach(lab, guard, "xdp-native")
+    interface = counted_by_all_three(lab, guard, PACKETS // 5, "--flows", FLOWS)
+    aggregates = guard.flows("--overflow")
+    assert all(each["event_type"] == "overflow" for each in aggregates)
+    incoming = [each for each in aggregates if each["flowguard"]["direction"] == "rx"]
+    assert sum(each["flowguard"]["packets"] for each in incoming) == part(interface, "overflow").rx.packets
+    assert sum(each["flowguard"]["bytes"] for each in incoming) == part(interface, "overflow").rx.bytes
+    flood = incoming[0]
+    assert (flood["dest_ip"], flood["dest_port"], flood["proto"]) == (TARGET, TARGET_PORT, "UDP")
+    assert abs(flood["flowguard"]["remote_addresses"] / ADDRESSES - 1) < 0.05
+    assert guard.status()["overflow"][0]["dest_ip"] == TARGET
+    assert f"udp/{TARGET_PORT} of {TARGET}" in guard.do("status")
+
+
+def test_a_conversation_keeps_its_record_in_a_flood(lab, new_guard, config):
+    guard = new_guard(config=config(SMALL_TABLE))
+    attach(lab, guard, "xdp-native")
+    with UdpConversation(lab) as conversation:
+        conversation.exchange(5)
+        guard.settle(3)
+        with Flood(lab, PACKETS, "--tcp-syn", "--rate", 1_000_000) as flooding:
+            while flooding.running():
+                conversation.exchange(1)
+            flooding.finish()
+        guard.settle()
+        [flow] = [each for each in guard.flows("--filter", "udp") if each["src_port"] == conversation.port]
+        assert conversation.arrived > 100, "it went on through the flood"
+        assert flow["flow"]["pkts_toserver"] == conversation.arrived
+        assert flow["flow"]["pkts_toclient"] == conversation.answered
+    losses = guard.status()["interfaces"][0]["losses"]
+    assert losses["overflow_not_admitted"] > PACKETS // 4, "the flood had filled the table"

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <optional>
 #include <set>
 
@@ -115,6 +116,27 @@ TEST_F(FlowTableTest, EchoAndReplyAreOneFlow)
     EXPECT_EQ(flow.to_server.packets, 4U);
     EXPECT_EQ(flow.to_client.packets, 4U);
     EXPECT_EQ(flow.state, FlowState::Established);
+}
+
+TEST_F(FlowTableTest, EstablishedFlowsAreKnownByTheKeysOfBothDirections)
+{
+    start();
+    const Record there(client, 4000, server, 80);
+    const Record back(server, 80, client, 4000);
+    add(Record(client, 5000, server, 80).flags(syn), FG_RX);
+    add(Record(there).flags(ack), FG_RX);
+    add(Record(back).flags(ack), FG_TX);
+    std::size_t visited = 0;
+    bool found_there = false;
+    bool found_back = false;
+    table_->visit_established([&](const fg_flow_key &key) {
+        visited++;
+        found_there |= std::memcmp(&key, &there.value.key, sizeof key) == 0;
+        found_back |= std::memcmp(&key, &back.value.key, sizeof key) == 0;
+    });
+    EXPECT_EQ(visited, 2U);
+    EXPECT_TRUE(found_there);
+    EXPECT_TRUE(found_back);
 }
 
 TEST_F(FlowTableTest, VlansAndInterfacesKeepFlowsApart)

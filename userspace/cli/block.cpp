@@ -101,7 +101,7 @@ Result<void> show(const Context &context, const Result<Json> &answer, const std:
 Run build_block(CLI::App &command)
 {
     auto options = std::make_shared<BlockOptions>();
-    command.add_option("target", options->target, "An IPv4 or IPv6 address")->required();
+    command.add_option("target", options->target, "An IPv4 or IPv6 address, or a prefix like 192.0.2.0/24")->required();
     command.add_option("--for", options->lifetime, "Lift it by itself after 90s, 15m, 1h, 7d; without: never");
     auto *directions = command.add_option_group("direction");
     directions->add_flag("--in", options->in, "Only what comes from the address");
@@ -124,7 +124,8 @@ Run build_block(CLI::App &command)
 Run build_unblock(CLI::App &command)
 {
     auto options = std::make_shared<UnblockOptions>();
-    command.add_option("target", options->target_or_id, "An address, or an id from 'flowguard blocks'")->required();
+    command.add_option("target", options->target_or_id, "An address, a prefix, or an id from 'flowguard blocks'")
+        ->required();
     command.add_flag("--dry-run", options->dry_run, "Check, and change nothing");
     return [options](const Context &context) -> Result<void> {
         const auto answer = or_without_daemon(

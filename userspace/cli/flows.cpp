@@ -2,6 +2,7 @@
 #include "flowguard/cli/command.h"
 #include "flowguard/cli/output.h"
 #include "flowguard/core/top.h"
+#include "flowguard/tui/overflow.h"
 #include "flowguard/tui/units.h"
 
 #include <fmt/format.h>
@@ -17,6 +18,7 @@ struct Options {
     std::string sort = "bytes";
     std::optional<std::size_t> limit;
     bool ended = false;
+    bool overflow = false;
 };
 
 constexpr std::size_t default_rows = 100;
@@ -73,8 +75,48 @@ Result<void> print_table(const Context &context, const Query &query, std::size_t
     return {};
 }
 
+/// What the kernel's flow table had no room for.
+Result<void> run_overflow(const Context &context)
+{
+    Table table({{"IFACE"},
+                 {"DIR"},
+                 {"TARGET"},
+                 {"PACKETS", Align::Right},
+                 {"BYTES", Align::Right},
+                 {"DROPPED", Align::Right},
+                 {"SYN", Align::Right},
+                 {"ADDRESSES", Align::Right},
+                 {"PKT/S", Align::Right}});
+    std::size_t rows = 0;
+    auto done = context.client().lines("/v1/overflow", {}, [&](std::string_view line) {
+        if (context.json) {
+            fmt::print("{}\n", line);
+            return std::ferror(stdout) == 0;
+        }
+        const Json aggregate = Json::parse(line, nullptr, false);
+        if (aggregate.is_discarded())
+            return true;
+        const Json &own = aggregate.at("flowguard");
+        table.add({aggregate.value("in_iface", ""), own.value("direction", ""), overflow_target(aggregate),
+                   format_count(own.value("packets", 0.0)), format_bytes(own.value("bytes", 0.0)),
+                   format_count(own.value("dropped_packets", 0.0)), format_count(own.value("syn_packets", 0.0)),
+                   "~" + format_count(own.value("remote_addresses", 0.0)), format_count(own.value("rate_pps", 0.0))});
+        rows++;
+        return true;
+    });
+    if (!done || context.json)
+        return done;
+    if (rows == 0)
+        print_line("no overflow in the last minute: every packet is in its flow");
+    else
+        table.print();
+    return {};
+}
+
 Result<void> run(const Context &context, const Options &options)
 {
+    if (options.overflow)
+        return run_overflow(context);
     if (auto sort = parse_sort_by(options.sort); !sort)
         return std::unexpected(sort.error());
     const std::size_t limit = options.limit.value_or(context.json ? 0 : default_rows);
@@ -100,7 +142,11 @@ Run build_flows(CLI::App &command)
     command.add_option("--sort", options->sort, "bytes, packets, rate or start")->capture_default_str();
     command.add_option("-n", options->limit, "Rows; 0: all (the default with --json)")
         ->check(CLI::Range(0U, 1000000000U));
-    command.add_flag("--ended", options->ended, "Flows that have ended, instead of active ones");
+    auto *ended = command.add_flag("--ended", options->ended, "Flows that have ended, instead of active ones");
+    command
+        .add_flag("--overflow", options->overflow,
+                  "What the kernel's flow table had no room for in the last minute, by what it is aimed at")
+        ->excludes(ended);
     return [options](const Context &context) { return run(context, *options); };
 }
 

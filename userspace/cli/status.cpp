@@ -2,6 +2,7 @@
 #include "flowguard/cli/command.h"
 #include "flowguard/cli/output.h"
 #include "flowguard/kernel/maps.h"
+#include "flowguard/tui/overflow.h"
 #include "flowguard/tui/units.h"
 
 #include <fmt/format.h>
@@ -63,15 +64,18 @@ void print(const Json &status)
     else
         print_interfaces(interfaces);
     print_remarks(interfaces);
+    for (const Json &aggregate : status.value("overflow", Json::array()))
+        print_line(fmt::format("  without their flow: {}", describe_overflow(aggregate)));
     const auto flows = status.at("flow_table").value("active", std::uint64_t{0});
     const auto blocks = status.at("policy").value("blocks", std::uint64_t{0});
     print_line(fmt::format("{} active flow{}, {} block{}", grouped(flows), flows == 1 ? "" : "s", grouped(blocks),
                            blocks == 1 ? "" : "s"));
     if (!status.contains("features"))
         return;
-    print_line(fmt::format("kernel tables: {} flows per CPU, direction and tick, {}",
+    print_line(fmt::format("kernel tables: {} flows per CPU, direction and tick, {} ({} when measured at the start)",
                            grouped(status.at("flow_table").value("capacity", std::uint64_t{0})),
-                           format_bytes(status.value("kernel_memory_bytes", 0.0))));
+                           format_bytes(status.value("kernel_memory_bytes", 0.0)),
+                           format_bytes(status.value("kernel_memory_measured_bytes", 0.0))));
     for (const Json &feature : status.at("features"))
         print_line(clean(feature.get<std::string>()));
 }

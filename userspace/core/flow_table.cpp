@@ -347,6 +347,20 @@ void FlowTable::drop_slot(std::uint8_t slot)
             impl_->finish(number, entry.flow.state == FlowState::Closed ? entry.flow.reason : FlowReason::Timeout);
 }
 
+void FlowTable::visit_established(const std::function<void(const fg_flow_key &)> &visit) const
+{
+    for (const Entry &entry : impl_->entries) {
+        if (!entry.used || entry.flow.state != FlowState::Established)
+            continue;
+        visit(entry.key);
+        fg_flow_key back = entry.key;
+        std::swap(back.src, back.dst);
+        if (!is_icmp(back.proto))
+            std::swap(back.sport, back.dport);
+        visit(back);
+    }
+}
+
 std::size_t FlowTable::size() const { return impl_->index.size(); }
 const FlowTableCounters &FlowTable::counters() const { return impl_->counters; }
 const RateClock &FlowTable::clock() const { return impl_->clock; }

@@ -9,6 +9,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -160,6 +161,47 @@ Json flow_to_json(const Flow &flow, const Snapshot &snapshot)
     return json;
 }
 
+Json overflow_to_json(const OverflowAggregate &aggregate, const Snapshot &snapshot)
+{
+    constexpr std::array<std::string_view, 3> levels{"service", "host", "rest"};
+    const bool rx = aggregate.direction == FG_RX;
+    Json json{{"timestamp", format_time(snapshot.time)}, {"event_type", "overflow"}};
+    if (aggregate.level != FG_OVERFLOW_REST) {
+        json["in_iface"] = interface_name(snapshot, aggregate.slot);
+        if (aggregate.kind <= FG_KIND_IPV6) {
+            json[rx ? "dest_ip" : "src_ip"] = aggregate.address.to_string();
+            json["proto"] = protocol_name(aggregate.proto);
+        } else {
+            json["ether_type"] = aggregate.port;
+        }
+        if (aggregate.level == FG_OVERFLOW_SERVICE && has_ports(aggregate.proto))
+            json[rx ? "dest_port" : "src_port"] = aggregate.port;
+        if (aggregate.level == FG_OVERFLOW_SERVICE && is_icmp(aggregate.proto))
+            json["icmp_type"] = aggregate.port;
+    }
+    json["flowguard"] = {{"direction", rx ? "rx" : "tx"},
+                         {"level", levels.at(aggregate.level)},
+                         {"packets", aggregate.volume.packets},
+                         {"bytes", aggregate.volume.bytes},
+                         {"dropped_packets", aggregate.dropped.packets},
+                         {"dropped_bytes", aggregate.dropped.bytes},
+                         {"syn_packets", aggregate.syn},
+                         {"remote_addresses", aggregate.remotes},
+                         {"rate_bps", aggregate.bits.rates(snapshot.clock).over_2s},
+                         {"rate_pps", aggregate.packets.rates(snapshot.clock).over_2s},
+                         {"start", format_time(aggregate.start)},
+                         {"last", format_time(aggregate.last)}};
+    return json;
+}
+
+Json overflow_list(const Snapshot &snapshot, std::size_t limit)
+{
+    Json list = Json::array();
+    for (std::size_t i = 0; i < std::min(limit, snapshot.overflow.size()); i++)
+        list.push_back(overflow_to_json(snapshot.overflow[i], snapshot));
+    return list;
+}
+
 Json status_to_json(const Snapshot &snapshot, std::string_view version, bool verbose)
 {
     Json json{{"version", version},
@@ -177,8 +219,10 @@ Json status_to_json(const Snapshot &snapshot, std::string_view version, bool ver
               {"incidents", {{"open", 0}}}};
     for (const InterfaceStatus &interface : snapshot.interfaces)
         json["interfaces"].push_back(interface_to_json(interface));
+    json["overflow"] = overflow_list(snapshot, shown_aggregates);
     if (verbose) {
         json["kernel_memory_bytes"] = snapshot.kernel_memory_bytes;
+        json["kernel_memory_measured_bytes"] = snapshot.kernel_memory_measured;
         json["features"] = snapshot.features;
     }
     return json;

@@ -282,6 +282,7 @@ Json top_to_json(const Snapshot &snapshot, TopBy by, SortBy sort, const FlowFilt
              {{"rx", totals_to_json(snapshot, &InterfaceStatus::rx)},
               {"tx", totals_to_json(snapshot, &InterfaceStatus::tx)}}},
             {"interfaces", interfaces_to_json(snapshot)},
+            {"overflow", overflow_list(snapshot, shown_aggregates)},
             {"active_flows", snapshot.flows.size()},
             {"blocks", snapshot.blocks},
             {"matching", matching},

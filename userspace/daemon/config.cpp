@@ -72,6 +72,8 @@ const std::map<std::string, Read, std::less<>> &keys()
     static const std::map<std::string, Read, std::less<>> all{
         {"capacity",
          number(1, 1LL << 31, [](Config &c, std::int64_t v) { c.capacity = static_cast<std::uint32_t>(v); })},
+        {"max_blocks",
+         number(64, FG_MAX_BLOCKS, [](Config &c, std::int64_t v) { c.max_blocks = static_cast<std::uint32_t>(v); })},
         {"tick_ms", number(100, 1000, [](Config &c, std::int64_t v) { c.tick_ms = static_cast<unsigned>(v); })},
         {"log_file", read_log_file},
         {"protect", read_addresses},

@@ -119,6 +119,8 @@ Response Endpoints::get(const Request &request)
         return respond(status(request));
     if (request.path == "/v1/flows")
         return flows(request);
+    if (request.path == "/v1/overflow")
+        return overflow();
     if (request.path == "/v1/top")
         return respond(top(request));
     if (request.path == "/v1/blocks")
@@ -151,6 +153,16 @@ Response Endpoints::flows(const Request &request) const
                          "\n";
             return next < flows.size();
         }};
+}
+
+/// There are few of them.
+Response Endpoints::overflow() const
+{
+    return {200, {}, [snapshot = engine_.snapshot()](std::string &lines) {
+                for (const OverflowAggregate &aggregate : snapshot->overflow)
+                    lines += overflow_to_json(aggregate, *snapshot).dump() + "\n";
+                return false;
+            }};
 }
 
 Result<Json> Endpoints::top(const Request &request) const

@@ -26,7 +26,7 @@ Result<Maps> open_or_create(const std::filesystem::path &pins, const Config &con
     if (error)
         return fail(ExitCode::Failed, fmt::format("cannot make {}: {}", pins.string(), error.message()));
     Maps::unpin(pins); /* what an interrupted start may have left */
-    return Maps::create(pins, capacity);
+    return Maps::create(pins, capacity, config.max_blocks);
 }
 
 void remove_directories(const std::filesystem::path &pins)
@@ -53,7 +53,9 @@ Engine::Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock
       since_(real_time_ns()),
       /* Another seed after each start: flow ids must not repeat. */
       flows_(config_.flows, maps_.control().hash_seed ^ static_cast<std::uint64_t>(since_),
-             std::max(1U, 1000 / config_.tick_ms))
+             std::max(1U, 1000 / config_.tick_ms)),
+      hash_keys_(maps_.hash_keys()),
+      known_(maps_.capacity(), hash_keys_)
 {
 }
 
@@ -81,7 +83,10 @@ Result<std::unique_ptr<Engine>> Engine::start(std::filesystem::path pins, Config
 
 Result<void> Engine::adopt()
 {
-    if (auto recovered = drain_.recover(visitor()); !recovered)
+    kernel_memory_measured_ = maps_.measured_memory_bytes();
+    if (auto recovered = drain_.recover(record_visitor(), overflow_visitor()); !recovered)
+        return recovered;
+    if (auto recovered = Blocklist(maps_).recover(); !recovered)
         return recovered;
     for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
         for (const auto direction : {FG_RX, FG_TX})
@@ -95,11 +100,32 @@ void Engine::remove_pins()
     remove_directories(pins_);
 }
 
-RecordVisitor Engine::visitor()
+RecordVisitor Engine::record_visitor()
 {
     return [this](const fg_flow_record &record, fg_direction direction) {
         flows_.add(record, direction, clock_.to_realtime(record.first), clock_.to_realtime(record.last));
+        if (!overflow_.empty())
+            overflow_.note(record, direction, hash_keys_);
     };
+}
+
+OverflowVisitor Engine::overflow_visitor()
+{
+    return [this](const fg_overflow_entry &entry, fg_direction direction) {
+        overflow_.add(entry, direction, clock_.realtime(), flows_.clock());
+    };
+}
+
+/// Programs read it while it is written: each word changes at once, and only the ones that differ.
+void Engine::publish_known_flows()
+{
+    known_.clear();
+    flows_.visit_established([this](const fg_flow_key &key) { known_.add(key); });
+    const std::span<const fg_known_line> lines = known_.lines();
+    for (std::size_t i = 0; i < lines.size(); i++)
+        for (std::size_t word = 0; word < std::size(lines[i].word); word++)
+            if (maps_.known[i].word[word] != lines[i].word[word])
+                __atomic_store_n(&maps_.known[i].word[word], lines[i].word[word], __ATOMIC_RELAXED);
 }
 
 Result<void> Engine::tick()
@@ -121,10 +147,12 @@ Result<void> Engine::drain()
                                               : config_.tick_ms / 1e3;
     flows_.begin_tick(std::max(elapsed, 0.001));
     last_tick_boot_ns_ = boot_ns;
-    if (auto drained = drain_.run(visitor()); !drained)
+    if (auto drained = drain_.run(record_visitor(), overflow_visitor()); !drained)
         return drained;
     count_rates();
     flows_.end_tick(clock_.realtime());
+    overflow_.end_tick(clock_.realtime());
+    publish_known_flows();
     ticks_++;
     return {};
 }
@@ -210,7 +238,8 @@ DirectionTotals Engine::totals(std::uint32_t slot, fg_direction direction) const
             .dropped = volume_of(sum.dropped),
             .flows = volume_of(sum.flows),
             .overflow = volume_of(sum.overflow[FG_OVERFLOW_RECORDS_FULL]) +
-                        volume_of(sum.overflow[FG_OVERFLOW_INDEX_FULL]),
+                        volume_of(sum.overflow[FG_OVERFLOW_INDEX_FULL]) +
+                        volume_of(sum.overflow[FG_OVERFLOW_NOT_ADMITTED]),
             .non_ip = volume_of(sum.non_ip),
             .bits = side.bits.rates(flows_.clock()),
             .packets = side.packets.rates(flows_.clock()),
@@ -242,7 +271,8 @@ InterfaceStatus Engine::describe(std::uint32_t slot) const
 
 std::map<std::string, std::uint64_t> Engine::losses(std::uint32_t slot) const
 {
-    constexpr std::array<const char *, FG_OVERFLOW_REASONS> names{"overflow_records_full", "overflow_index_full"};
+    constexpr std::array<const char *, FG_OVERFLOW_REASONS> names{"overflow_records_full", "overflow_index_full",
+                                                                  "overflow_not_admitted"};
     std::map<std::string, std::uint64_t> counts;
     for (const auto direction : {FG_RX, FG_TX})
         for (std::size_t reason = 0; reason < names.size(); reason++)
@@ -261,10 +291,11 @@ void Engine::publish()
     snapshot->tick_ms = config_.tick_ms;
     snapshot->table_capacity = maps_.capacity();
     snapshot->kernel_memory_bytes = maps_.memory_bytes();
+    snapshot->kernel_memory_measured = kernel_memory_measured_;
     snapshot->flows_evicted = flows_.counters().evicted;
     {
         const std::lock_guard lock(policy_mutex_);
-        count_blocks();
+        sweep_blocks();
         snapshot->blocks = block_count_;
     }
     snapshot->features = features_;
@@ -272,6 +303,7 @@ void Engine::publish()
         if (maps_.interfaces[slot].ifindex != 0)
             snapshot->interfaces.push_back(describe(slot));
     snapshot->flows = flows_.active();
+    snapshot->overflow = overflow_.active();
     if (!ended_ || flows_.counters().ended != ended_copied_) {
         ended_ = std::make_shared<const std::vector<Flow>>(flows_.ended().begin(), flows_.ended().end());
         ended_copied_ = flows_.counters().ended;
@@ -283,12 +315,18 @@ void Engine::publish()
     snapshot_ = std::move(snapshot);
 }
 
-void Engine::count_blocks()
+void Engine::count_blocks() { block_count_ = Blocklist(maps_).size(); }
+
+/// The kernel ignores what has expired; it is removed here. Reading a long list each tick would cost too much.
+void Engine::sweep_blocks()
 {
-    const Result<std::vector<Block>> blocks = maps_.control().blocks_used ? Blocklist(maps_).list(boot_time_ns())
-                                                                          : std::vector<Block>();
-    if (blocks)
-        block_count_ = blocks->size();
+    constexpr std::size_t short_list = 4096;
+    constexpr std::uint64_t ticks_between = 60;
+    Blocklist blocks(maps_);
+    if (blocks.size() != 0 && (blocks.size() <= short_list || ticks_ % ticks_between == 0))
+        if (auto live = blocks.list(boot_time_ns()); !live)
+            spdlog::warn("cannot remove expired blocks: {}", live.error().message);
+    count_blocks();
 }
 
 std::shared_ptr<const Snapshot> Engine::snapshot() const
@@ -375,6 +413,12 @@ void Engine::detach_slot(std::uint32_t slot)
     spdlog::info("detached {}", name);
 }
 
+void Engine::forget_slot(std::uint8_t slot)
+{
+    flows_.drop_slot(slot);
+    overflow_.drop_slot(slot);
+}
+
 Result<Json> Engine::detach(const std::vector<std::string> &names, bool dry_run)
 {
     const std::lock_guard lock(mutex_);
@@ -398,7 +442,7 @@ Result<Json> Engine::detach(const std::vector<std::string> &names, bool dry_run)
         if (auto drained = drain(); !drained)
             return std::unexpected(drained.error());
     for (const std::uint32_t slot : slots)
-        flows_.drop_slot(static_cast<std::uint8_t>(slot));
+        forget_slot(static_cast<std::uint8_t>(slot));
     if (ending)
         remove_pins();
     publish();

@@ -26,22 +26,9 @@ Result<std::uint32_t> parse_directions(const std::string &name)
     return fail(ExitCode::Usage, fmt::format("unknown direction '{}': use in, out or both", name));
 }
 
-Result<IpAddress> parse_target(const std::string &text)
-{
-    const std::size_t slash = text.find('/');
-    auto address = IpAddress::parse(text.substr(0, slash));
-    if (!address || slash == std::string::npos)
-        return address;
-    const std::string length = text.substr(slash + 1);
-    if (length != (address->is_v4() ? "32" : "128"))
-        return fail(ExitCode::Usage,
-                    fmt::format("'{}' is not one address: this version blocks single addresses, not prefixes", text));
-    return address;
-}
-
 Result<BlockRequest> parse_request(const Json &request, std::uint32_t uid)
 {
-    auto target = parse_target(request.value("target", ""));
+    auto target = IpPrefix::parse(request.value("target", ""));
     if (!target)
         return std::unexpected(target.error());
     auto directions = parse_directions(request.value("directions", "both"));
@@ -82,17 +69,22 @@ Json block_to_json(const Block &block, std::uint64_t boot_ns, TimeNs now)
 
 } // namespace
 
-std::optional<std::string> refusal(const IpAddress &target, const std::vector<Protected> &protect)
+std::optional<std::string> refusal(const IpPrefix &target, const std::vector<Protected> &protect)
 {
-    if (target.is_unspecified())
-        return "no single host";
-    if (target.is_loopback())
-        return "this host itself";
-    if (target.is_multicast())
-        return "a multicast or broadcast address";
-    for (const auto &[address, why] : protect)
-        if (address == target)
-            return why;
+    if (target.is_host()) {
+        if (target.first().is_unspecified())
+            return "is no single host";
+        if (target.first().is_loopback())
+            return "is this host itself";
+        if (target.first().is_multicast())
+            return "is a multicast or broadcast address";
+    }
+    for (const auto &[address, why] : protect) {
+        if (target.is_host() && address == target.first())
+            return "is " + why;
+        if (!target.is_host() && target.contains(address))
+            return fmt::format("contains {}, {},", address.to_string(), why);
+    }
     return {};
 }
 
@@ -104,7 +96,7 @@ Result<Json> block(Maps &maps, const Json &request, std::uint32_t uid, const std
     const std::string target = wanted->target.to_string();
     if (const auto why = refusal(wanted->target, protect); why && !request.value("force", false))
         return fail(ExitCode::Refused,
-                    fmt::format("{} is {} and is protected; '--force' blocks it all the same", target, *why));
+                    fmt::format("{} {} and is protected; '--force' blocks it all the same", target, *why));
     const bool dry_run = request.value("dry_run", false);
     auto change = Blocklist(maps).add(*wanted, boot_time_ns(), real_time_ns(), dry_run);
     if (!change)
@@ -118,7 +110,7 @@ Result<Json> unblock(Maps &maps, const std::string &target_or_id, bool dry_run)
     if (!change)
         return std::unexpected(change.error());
     Json json{{"changed", change->changed}};
-    if (change->changed || change->target != IpAddress())
+    if (change->changed || change->target != IpPrefix())
         json["target"] = change->target.to_string();
     if (change->id != 0)
         json["id"] = change->id;
@@ -135,7 +127,7 @@ Result<Json> list_blocks(Maps &maps)
     Json list = Json::array();
     for (const Block &block : *blocks)
         list.push_back(block_to_json(block, boot_ns, real_time_ns()));
-    return Json{{"blocks", list}, {"count", blocks->size()}, {"capacity", FG_MAX_BLOCKS}};
+    return Json{{"blocks", list}, {"count", blocks->size()}, {"capacity", maps.control().max_blocks}};
 }
 
 } // namespace flowguard

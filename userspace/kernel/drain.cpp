@@ -61,7 +61,7 @@ void Drain::reset_slot(std::uint32_t slot)
             maps_.ledger[fg_ledger_index(copy, slot, direction)] = {};
 }
 
-Result<void> Drain::recover(const RecordVisitor &visit)
+Result<void> Drain::recover(const RecordVisitor &visit, const OverflowVisitor &visit_overflow)
 {
     fg_control &control = maps_.control();
     const std::uint32_t epoch = control.epoch;
@@ -69,7 +69,8 @@ Result<void> Drain::recover(const RecordVisitor &visit)
         /* The predecessor died between ending an epoch and committing it. */
         if (auto waited = grace_.wait(); !waited)
             return waited;
-        commit_half(epoch - 1, visit);
+        if (auto committed = commit_half(epoch - 1, visit, visit_overflow); !committed)
+            return committed;
     } else if (control.committed + 1 != epoch) {
         return fail(
             ExitCode::Failed,
@@ -77,33 +78,86 @@ Result<void> Drain::recover(const RecordVisitor &visit)
                         epoch, control.committed));
     }
     /* It may have died while clearing: an entry without its record would never be found again. */
-    clear_index(epoch - 1);
-    clear_half(epoch - 1);
+    for (const std::uint32_t table : tables_of(epoch - 1))
+        clear_index(table);
+    clear_half(epoch - 1, {});
     return {};
 }
 
-Result<void> Drain::run(const RecordVisitor &visit)
+Result<void> Drain::run(const RecordVisitor &visit, const OverflowVisitor &visit_overflow)
 {
     fg_control &control = maps_.control();
     const std::uint32_t epoch = control.epoch;
     __atomic_store_n(&control.epoch, epoch + 1, __ATOMIC_SEQ_CST);
-    if (auto waited = grace_.wait(); !waited) {
-        /* The old half may still be written to: go on with it, as if nothing had happened. */
+    auto done = grace_.wait();
+    if (done)
+        done = commit_half(epoch, visit, visit_overflow);
+    if (!done) {
+        /* The old half may still be written to, or cannot be read: go on with it, as if nothing had happened. */
         __atomic_store_n(&control.epoch, epoch, __ATOMIC_SEQ_CST);
-        return waited;
     }
-    commit_half(epoch, visit);
-    return {};
+    return done;
 }
 
-void Drain::commit_half(std::uint32_t epoch, const RecordVisitor &visit)
+std::vector<std::uint32_t> Drain::tables_of(std::uint32_t epoch) const
 {
+    std::vector<std::uint32_t> tables;
+    for (std::uint32_t cpu = 0; cpu < maps_.cpus(); cpu++)
+        for (const auto direction : {FG_RX, FG_TX})
+            tables.push_back(fg_table_number(cpu, epoch, direction));
+    return tables;
+}
+
+std::span<fg_overflow_entry> Drain::overflow_of(std::uint32_t table) const
+{
+    return maps_.overflow.subspan(std::size_t{table} * FG_OVERFLOW_ENTRIES, FG_OVERFLOW_ENTRIES);
+}
+
+/// All of them before anything is visited, so that a drain that fails has done nothing.
+Result<std::vector<RecordWindow>> Drain::map_records(std::uint32_t epoch) const
+{
+    std::vector<RecordWindow> windows;
+    for (const std::uint32_t table : tables_of(epoch)) {
+        auto window = maps_.records(table, maps_.heads[table].used);
+        if (!window)
+            return std::unexpected(window.error());
+        windows.push_back(std::move(*window));
+    }
+    return windows;
+}
+
+Result<void> Drain::commit_half(std::uint32_t epoch, const RecordVisitor &visit, const OverflowVisitor &visit_overflow)
+{
+    const auto windows = map_records(epoch);
+    if (!windows)
+        return std::unexpected(windows.error());
     const std::span<fg_ledger_entry> next = ledger_copy(epoch);
     std::ranges::copy(ledger_copy(epoch - 1), next.begin());
     sum_counters(epoch, next);
-    sum_records(epoch, next, visit);
+    if (visit_overflow)
+        visit_aggregates(epoch, visit_overflow);
+    for (std::uint32_t i = 0; const std::uint32_t table : tables_of(epoch)) {
+        const auto direction = static_cast<fg_direction>(table % FG_DIRECTIONS);
+        for (const fg_flow_record &record : (*windows)[i++].records) {
+            fg_ledger_entry &sum = next[(record.key.slot % FG_MAX_INTERFACES) * FG_DIRECTIONS + direction];
+            add(record.key.kind <= FG_KIND_IPV6 ? sum.flows : sum.non_ip, {record.packets, record.bytes});
+            visit(record, direction);
+        }
+    }
     __atomic_store_n(&maps_.control().committed, epoch, __ATOMIC_RELEASE);
-    clear_half(epoch);
+    clear_half(epoch, *windows);
+    return {};
+}
+
+void Drain::visit_aggregates(std::uint32_t epoch, const OverflowVisitor &visit) const
+{
+    for (const std::uint32_t table : tables_of(epoch)) {
+        if (!maps_.heads[table].overflown)
+            continue;
+        for (const fg_overflow_entry &entry : overflow_of(table))
+            if (entry.packets != 0)
+                visit(entry, static_cast<fg_direction>(table % FG_DIRECTIONS));
+    }
 }
 
 void Drain::sum_counters(std::uint32_t epoch, std::span<fg_ledger_entry> sums)
@@ -121,51 +175,40 @@ void Drain::sum_counters(std::uint32_t epoch, std::span<fg_ledger_entry> sums)
     }
 }
 
-void Drain::sum_records(std::uint32_t epoch, std::span<fg_ledger_entry> sums, const RecordVisitor &visit)
+/// Records keep what is in them: whoever takes one writes all of it.
+void Drain::clear_half(std::uint32_t epoch, std::span<const RecordWindow> windows)
 {
-    for (std::uint32_t cpu = 0; cpu < maps_.cpus(); cpu++) {
-        for (const auto direction : {FG_RX, FG_TX}) {
-            const std::uint32_t table = fg_table_number(cpu, epoch, direction);
-            for (const fg_flow_record &record :
-                 maps_.records.subspan(std::size_t{table} * maps_.capacity(), maps_.heads[table].used)) {
-                fg_ledger_entry &sum = sums[(record.key.slot % FG_MAX_INTERFACES) * FG_DIRECTIONS + direction];
-                add(record.key.kind <= FG_KIND_IPV6 ? sum.flows : sum.non_ip, {record.packets, record.bytes});
-                visit(record, direction);
-            }
-        }
+    for (std::uint32_t i = 0; const std::uint32_t table : tables_of(epoch)) {
+        if (!windows.empty())
+            clear_entries(table, windows[i++].records);
+        if (maps_.heads[table].overflown)
+            for (fg_overflow_entry &entry : overflow_of(table))
+                if (entry.packets != 0)
+                    entry = {};
+        maps_.heads[table] = {};
     }
+    for (std::uint32_t cpu = 0; cpu < maps_.cpus(); cpu++)
+        for (fg_counters &counters :
+             maps_.counters.subspan(fg_counters_index(cpu, epoch, 0, 0), FG_MAX_INTERFACES * FG_DIRECTIONS))
+            if (counters.total.packets != 0)
+                counters = {};
 }
 
-void Drain::clear_half(std::uint32_t epoch)
+/// One entry at a time while they are few; from about one in two lines on, clearing all in sequence is faster.
+void Drain::clear_entries(std::uint32_t table, std::span<const fg_flow_record> records)
 {
-    for (std::uint32_t cpu = 0; cpu < maps_.cpus(); cpu++) {
-        for (const auto direction : {FG_RX, FG_TX}) {
-            const std::uint32_t table = fg_table_number(cpu, epoch, direction);
-            const auto records = maps_.records.subspan(std::size_t{table} * maps_.capacity(), maps_.heads[table].used);
-            for (fg_flow_record &record : records) {
-                if (record.packets == 0)
-                    continue; /* cleared already, before a predecessor died */
-                maps_.index[record.index_position / FG_INDEX_LINE_ENTRIES]
-                    .entry[record.index_position % FG_INDEX_LINE_ENTRIES] = 0;
-            }
-            std::ranges::fill(records, fg_flow_record{});
-            maps_.heads[table].used = 0;
-        }
-        std::ranges::fill(
-            maps_.counters.subspan(fg_counters_index(cpu, epoch, 0, 0), FG_MAX_INTERFACES * FG_DIRECTIONS),
-            fg_counters{});
-    }
+    if (records.size() >= fg_index_lines(maps_.capacity()) / 2)
+        return clear_index(table);
+    for (const fg_flow_record &record : records)
+        maps_.index[record.index_position / FG_INDEX_LINE_ENTRIES]
+            .entry[record.index_position % FG_INDEX_LINE_ENTRIES] = 0;
 }
 
-void Drain::clear_index(std::uint32_t epoch)
+void Drain::clear_index(std::uint32_t table)
 {
-    for (std::uint32_t cpu = 0; cpu < maps_.cpus(); cpu++) {
-        for (const auto direction : {FG_RX, FG_TX}) {
-            const std::size_t lines = fg_index_lines(maps_.capacity());
-            std::ranges::fill(maps_.index.subspan(fg_table_number(cpu, epoch, direction) * lines, lines),
-                              fg_index_line{});
-        }
-    }
+    const std::size_t lines = fg_index_lines(maps_.capacity());
+    const auto index = maps_.index.subspan(std::size_t{table} * lines, lines);
+    std::memset(index.data(), 0, index.size_bytes());
 }
 
 } // namespace flowguard

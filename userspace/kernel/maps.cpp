@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstring>
 #include <ctime>
+#include <fstream>
 #include <sys/mman.h>
 #include <sys/random.h>
 
@@ -23,7 +24,7 @@ struct MapSpec {
     std::uint32_t flags;
 };
 
-std::vector<MapSpec> map_specs(std::uint32_t capacity, std::uint32_t cpus)
+std::vector<MapSpec> map_specs(std::uint32_t capacity, std::uint32_t cpus, std::uint32_t max_blocks)
 {
     const std::uint64_t tables = std::uint64_t{cpus} * FG_EPOCHS * FG_DIRECTIONS;
     const auto array = [](const char *name, std::size_t value, std::uint64_t entries) {
@@ -35,9 +36,13 @@ std::vector<MapSpec> map_specs(std::uint32_t capacity, std::uint32_t cpus)
         array("fg_heads", sizeof(fg_table_head), tables),
         array("fg_index", sizeof(fg_index_line), tables * fg_index_lines(capacity)),
         array("fg_records", sizeof(fg_flow_record), tables * capacity),
+        array("fg_overflow", sizeof(fg_overflow_entry), tables * FG_OVERFLOW_ENTRIES),
+        array("fg_known", sizeof(fg_known_line), fg_known_lines(capacity)),
         array("fg_ledger", sizeof(fg_ledger_entry), 2 * FG_MAX_INTERFACES * FG_DIRECTIONS),
         array("fg_interfaces", sizeof(fg_interface), FG_MAX_INTERFACES),
-        {"fg_blocks", BPF_MAP_TYPE_HASH, sizeof(fg_address), sizeof(fg_block), FG_MAX_BLOCKS, BPF_F_NO_PREALLOC},
+        array("fg_gate", sizeof(fg_gate_line), FG_GATE_LINES),
+        {"fg_blocks", BPF_MAP_TYPE_HASH, sizeof(fg_address), sizeof(fg_block), max_blocks, BPF_F_NO_PREALLOC},
+        {"fg_prefixes", BPF_MAP_TYPE_LPM_TRIE, sizeof(fg_prefix), sizeof(fg_block), max_blocks, BPF_F_NO_PREALLOC},
     };
 }
 
@@ -49,18 +54,30 @@ std::uint64_t random_seed()
     return seed;
 }
 
-void initialise(fg_control &control, std::uint32_t capacity, std::uint32_t cpus)
+void initialise(fg_control &control, std::uint32_t capacity, std::uint32_t cpus, std::uint32_t max_blocks)
 {
     timespec now{};
     clock_gettime(CLOCK_REALTIME, &now);
     control.capacity = capacity;
     control.cpus = cpus;
+    control.max_blocks = max_blocks;
     control.hash_seed = random_seed();
     control.since_realtime_ns = static_cast<__u64>(now.tv_sec) * 1'000'000'000 + static_cast<__u64>(now.tv_nsec);
     control.epoch = 1;
     control.committed = 0;
     /* Last: whoever finds the version finds everything. */
     __atomic_store_n(&control.abi_version, FG_ABI_VERSION, __ATOMIC_RELEASE);
+}
+
+std::size_t page_size() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
+
+/// splitmix64 (Steele, Lea, Flood 2014): spreads one seed over the hash keys.
+std::uint64_t next_key(std::uint64_t &state)
+{
+    std::uint64_t z = (state += 0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
 }
 
 Error map_error(const char *action, const char *name, int error)
@@ -77,11 +94,24 @@ Error map_error(const char *action, const char *name, int error)
 
 } // namespace
 
-Result<Maps> Maps::create(const std::filesystem::path &pins, std::uint32_t capacity)
+Mapping &Mapping::operator=(Mapping &&other) noexcept
+{
+    std::swap(memory_, other.memory_);
+    std::swap(length_, other.length_);
+    return *this;
+}
+
+Mapping::~Mapping()
+{
+    if (memory_)
+        munmap(memory_, length_);
+}
+
+Result<Maps> Maps::create(const std::filesystem::path &pins, std::uint32_t capacity, std::uint32_t max_blocks)
 {
     const std::uint32_t cpus = possible_cpus();
     Maps maps;
-    for (const MapSpec &spec : map_specs(capacity, cpus)) {
+    for (const MapSpec &spec : map_specs(capacity, cpus, max_blocks)) {
         LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = spec.flags);
         Fd fd(bpf_map_create(spec.type, spec.name, spec.key_size, spec.value_size,
                              static_cast<std::uint32_t>(spec.entries), &options));
@@ -91,7 +121,7 @@ Result<Maps> Maps::create(const std::filesystem::path &pins, std::uint32_t capac
     }
     if (auto mapped = maps.map_all(); !mapped)
         return std::unexpected(mapped.error());
-    initialise(maps.control(), capacity, cpus);
+    initialise(maps.control(), capacity, cpus, max_blocks);
     for (const auto &[name, fd] : maps.fds_) {
         if (bpf_obj_pin(fd.get(), (pins / name).c_str()) != 0) {
             const int error = errno;
@@ -105,7 +135,7 @@ Result<Maps> Maps::create(const std::filesystem::path &pins, std::uint32_t capac
 Result<Maps> Maps::open(const std::filesystem::path &pins)
 {
     Maps maps;
-    for (const MapSpec &spec : map_specs(FG_MIN_CAPACITY, 1)) {
+    for (const MapSpec &spec : map_specs(FG_MIN_CAPACITY, 1, FG_MIN_CAPACITY)) {
         Fd fd(bpf_obj_get((pins / spec.name).c_str()));
         if (!fd && errno == ENOENT)
             return fail(ExitCode::NotRunning, "nothing is attached");
@@ -117,7 +147,7 @@ Result<Maps> Maps::open(const std::filesystem::path &pins)
         return std::unexpected(mapped.error());
     const fg_control &control = maps.control();
     if (control.abi_version != FG_ABI_VERSION || control.cpus != possible_cpus() ||
-        maps.records.size() != std::size_t{maps.tables()} * maps.capacity())
+        maps.index.size() != std::size_t{maps.tables()} * fg_index_lines(maps.capacity()))
         return fail(ExitCode::Failed,
                     fmt::format("the maps in {} are of another version (ABI {}, not {}); run 'flowguard detach' first",
                                 pins.string(), control.abi_version, FG_ABI_VERSION));
@@ -127,7 +157,7 @@ Result<Maps> Maps::open(const std::filesystem::path &pins)
 void Maps::unpin(const std::filesystem::path &pins)
 {
     std::error_code ignored;
-    for (const MapSpec &spec : map_specs(FG_MIN_CAPACITY, 1))
+    for (const MapSpec &spec : map_specs(FG_MIN_CAPACITY, 1, FG_MIN_CAPACITY))
         std::filesystem::remove(pins / spec.name, ignored);
 }
 
@@ -140,7 +170,7 @@ template <class T> Result<MappedArray<T>> Maps::map(const char *name)
     if (info.value_size != sizeof(T))
         return fail(ExitCode::Failed,
                     fmt::format("BPF map {} is of another version; run 'flowguard detach' first", name));
-    const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    const std::size_t page = page_size();
     const std::size_t length = (std::size_t{info.max_entries} * sizeof(T) + page - 1) / page * page;
     void *memory = mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd(name), 0);
     if (memory == MAP_FAILED)
@@ -166,7 +196,9 @@ Result<void> Maps::map_all()
     if (done)
         done = into(index, "fg_index");
     if (done)
-        done = into(records, "fg_records");
+        done = into(overflow, "fg_overflow");
+    if (done)
+        done = into(known, "fg_known");
     if (done)
         done = into(ledger, "fg_ledger");
     if (done)
@@ -174,31 +206,29 @@ Result<void> Maps::map_all()
     return done;
 }
 
-void Maps::unmap()
+Result<RecordWindow> Maps::records(std::uint32_t table, std::uint32_t count) const
 {
-    for (const Mapping &mapping : mappings_)
-        munmap(mapping.memory, mapping.length);
-    mappings_.clear();
+    if (count == 0)
+        return RecordWindow{};
+    const std::size_t begin = std::size_t{table} * capacity() * sizeof(fg_flow_record);
+    const std::size_t before = begin % page_size();
+    const std::size_t length = before + std::size_t{count} * sizeof(fg_flow_record);
+    void *memory = mmap(nullptr, length, PROT_READ, MAP_SHARED | MAP_POPULATE, fd("fg_records"),
+                        static_cast<off_t>(begin - before));
+    if (memory == MAP_FAILED)
+        return std::unexpected(map_error("map", "fg_records", errno));
+    const auto *first = reinterpret_cast<const fg_flow_record *>(static_cast<const char *>(memory) + before);
+    return RecordWindow{Mapping(memory, length), {first, count}};
 }
 
-Maps &Maps::operator=(Maps &&other) noexcept
+HashKeys Maps::hash_keys() const
 {
-    if (this != &other) {
-        unmap();
-        fds_ = std::move(other.fds_);
-        mappings_ = std::move(other.mappings_);
-        control_ = other.control_;
-        counters = other.counters;
-        heads = other.heads;
-        index = other.index;
-        records = other.records;
-        ledger = other.ledger;
-        interfaces = other.interfaces;
-    }
-    return *this;
+    HashKeys keys{};
+    std::uint64_t state = control().hash_seed;
+    for (__u64 &key : keys)
+        key = next_key(state);
+    return keys;
 }
-
-Maps::~Maps() { unmap(); }
 
 int Maps::fd(const std::string &name) const
 {
@@ -206,17 +236,37 @@ int Maps::fd(const std::string &name) const
     return found == fds_.end() ? -1 : found->second.get();
 }
 
-std::uint64_t Maps::memory_bytes() const { return map_memory(capacity(), cpus()); }
-
-std::uint64_t map_memory(std::uint32_t capacity, std::uint32_t cpus)
+std::uint64_t Maps::memory_bytes() const
 {
-    std::uint64_t bytes = 0;
-    for (const MapSpec &spec : map_specs(capacity, cpus)) {
-        /* The blocklist allocates per entry; 4,096 stands for what is usual. */
-        const std::uint64_t entries = spec.type == BPF_MAP_TYPE_HASH ? 4096 : spec.entries;
-        bytes += entries * (spec.key_size + spec.value_size);
+    return map_memory(capacity(), cpus(), control().max_blocks, control().hosts + control().prefixes);
+}
+
+std::uint64_t Maps::measured_memory_bytes() const
+{
+    std::uint64_t sum = 0;
+    for (const auto &[name, fd] : fds_) {
+        std::ifstream info(fmt::format("/proc/self/fdinfo/{}", fd.get()));
+        std::string key;
+        std::uint64_t value = 0;
+        while (info >> key)
+            if (key == "memlock:" && info >> value)
+                sum += value;
     }
-    return bytes;
+    return sum;
+}
+
+std::uint64_t map_memory(std::uint32_t capacity, std::uint32_t cpus, std::uint32_t max_blocks, std::uint64_t blocks)
+{
+    constexpr std::uint64_t bucket = 16;   ///< of a hash, one for each entry that it may take
+    constexpr std::uint64_t element = 192; ///< of a hash or trie: key, value, and what the kernel keeps beside them
+    std::uint64_t bytes = 0;
+    for (const MapSpec &spec : map_specs(capacity, cpus, max_blocks)) {
+        if (spec.type == BPF_MAP_TYPE_ARRAY)
+            bytes += (spec.entries * spec.value_size + page_size() - 1) / page_size() * page_size();
+        else if (spec.type == BPF_MAP_TYPE_HASH)
+            bytes += std::bit_ceil(spec.entries) * bucket;
+    }
+    return bytes + blocks * element;
 }
 
 std::uint32_t default_capacity(std::uint32_t cpus, std::uint64_t memory_bytes)

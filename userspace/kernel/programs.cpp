@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstring>
 #include <ctime>
@@ -52,15 +53,6 @@ class LibbpfLog {
     std::string text_;
 };
 
-/// splitmix64 (Steele, Lea, Flood 2014): spreads one seed over the hash keys.
-std::uint64_t next_key(std::uint64_t &state)
-{
-    std::uint64_t z = (state += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-}
-
 Error load_error(int error, const LibbpfLog &log)
 {
     if (error == EPERM || error == EACCES)
@@ -92,9 +84,7 @@ Result<Programs> Programs::load(const Maps &maps, const Device &device, std::uin
     skeleton->rodata->fg_slot = slot;
     skeleton->rodata->fg_link_type = device.link;
     skeleton->rodata->fg_capacity = maps.capacity();
-    std::uint64_t state = maps.control().hash_seed;
-    for (auto &key : skeleton->rodata->fg_hash_keys)
-        key = next_key(state);
+    std::ranges::copy(maps.hash_keys(), skeleton->rodata->fg_hash_keys);
     bpf_program__set_autoload(skeleton->progs.fg_clock, false);
     for (const auto &[name, fd] : maps.fds()) {
         bpf_map *map = bpf_object__find_map_by_name(skeleton->obj, name.c_str());

@@ -3,6 +3,7 @@
 
 #include "flowguard/tui/document.h"
 #include "flowguard/tui/options.h"
+#include "flowguard/tui/overflow.h"
 #include "flowguard/tui/views.h"
 
 #include <fmt/format.h>
@@ -71,6 +72,9 @@ Line facts_line(const Json &document)
         line.push_back({fmt::format("accounted {}: see 'flowguard status'", format_share(share)), Style::Alarm});
     line.push_back({" · " + counted(number_at(document, {"active_flows"}), "active flow", "active flows")});
     line.push_back({" · " + counted(number_at(document, {"blocks"}), "block", "blocks")});
+    if (const Json &overflow = array_at(document, "overflow");
+        !overflow.empty() && number_at(overflow.front(), {"flowguard", "rate_pps"}) > 0)
+        line.push_back({" · overflow " + describe_overflow(overflow.front()), Style::Alarm});
     if (!text_at(document, "filter").empty())
         line.push_back({" · " + counted(number_at(document, {"matching"}), "matches", "match")});
     return line;

@@ -5,7 +5,7 @@
 
 #include "flow.h"
 
-#define FG_ABI_VERSION 1u
+#define FG_ABI_VERSION 2u
 #define FG_MAX_INTERFACES 64u
 #define FG_EPOCHS 2u
 
@@ -13,7 +13,8 @@
 enum fg_overflow_reason {
     FG_OVERFLOW_RECORDS_FULL = 0, /* no record left in this epoch */
     FG_OVERFLOW_INDEX_FULL = 1,   /* both index lines of the key are taken */
-    FG_OVERFLOW_REASONS = 2,
+    FG_OVERFLOW_NOT_ADMITTED = 2, /* the records that are left are kept for known flows */
+    FG_OVERFLOW_REASONS = 3,
 };
 
 struct fg_volume {
@@ -25,40 +26,45 @@ struct fg_counters {
     struct fg_volume total;   /* counted before anything else is looked at */
     struct fg_volume dropped; /* of these, dropped by policy */
     struct fg_volume overflow[FG_OVERFLOW_REASONS];
-    __u64 pad[8];
+    __u64 pad[6];
 };
 FG_STATIC_ASSERT(sizeof(struct fg_counters) == 128);
 
-static inline __u32 fg_counters_index(__u32 cpu, __u32 epoch, __u32 slot, __u32 direction)
+FG_INLINE __u32 fg_counters_index(__u32 cpu, __u32 epoch, __u32 slot, __u32 direction)
 {
     return ((cpu * FG_EPOCHS + (epoch & 1)) * FG_MAX_INTERFACES + slot) * FG_DIRECTIONS + direction;
 }
 
 /* A table is the records and the index of one CPU, epoch and direction. */
-static inline __u32 fg_table_number(__u32 cpu, __u32 epoch, __u32 direction)
+FG_INLINE __u32 fg_table_number(__u32 cpu, __u32 epoch, __u32 direction)
 {
     return (cpu * FG_EPOCHS + (epoch & 1)) * FG_DIRECTIONS + direction;
 }
 
 /* Head of a table, on a line of its own. */
 struct fg_table_head {
-    __u32 used; /* records in use: 0 .. used-1 */
-    __u32 pad[15];
+    __u32 used;      /* records in use: 0 .. used-1 */
+    __u32 overflown; /* not 0: overflow aggregates are in use */
+    __u32 pad[14];
 };
 FG_STATIC_ASSERT(sizeof(struct fg_table_head) == 64);
 
 /* Mapped by user space; programs read it once per packet. */
 struct fg_control {
-    __u32 epoch;       /* programs count into half (epoch & 1) */
-    __u32 blocks_used; /* not 0: the blocklist may have entries */
-    __u32 committed;   /* latest epoch whose counts are in the ledger; written by the drain alone */
+    __u32 epoch;     /* programs count into half (epoch & 1) */
+    __u32 hosts;     /* entries of the blocklist, never fewer than there are */
+    __u32 committed; /* latest epoch whose counts are in the ledger; written by the drain alone */
     __u32 abi_version;
     __u32 capacity;          /* records per table */
     __u32 cpus;              /* possible CPUs when the maps were made */
     __u64 hash_seed;         /* programs of one instance hash alike */
     __u64 since_realtime_ns; /* when these maps were made */
     __u32 last_block_id;     /* ids are given once in an instance's life */
-    __u32 pad[5];
+    __u32 prefixes;          /* like hosts */
+    __u32 short_prefixes;    /* of these, IPv6 and shorter than FG_GATE_V6_LONG */
+    __u32 gate_stale;        /* entries removed since the gate was made anew */
+    __u32 max_blocks;        /* entries that each list takes */
+    __u32 pad;
 };
 FG_STATIC_ASSERT(sizeof(struct fg_control) == 64);
 
@@ -69,12 +75,12 @@ struct fg_ledger_entry {
     struct fg_volume flows;
     struct fg_volume non_ip;
     struct fg_volume overflow[FG_OVERFLOW_REASONS];
-    __u64 pad[4];
+    __u64 pad[2];
 };
 FG_STATIC_ASSERT(sizeof(struct fg_ledger_entry) == 128);
 
 /* Two copies: copy (committed & 1) is valid, the other one is being written. */
-static inline __u32 fg_ledger_index(__u32 copy, __u32 slot, __u32 direction)
+FG_INLINE __u32 fg_ledger_index(__u32 copy, __u32 slot, __u32 direction)
 {
     return ((copy & 1) * FG_MAX_INTERFACES + slot) * FG_DIRECTIONS + direction;
 }

@@ -10,12 +10,6 @@
 
 #include "flow.h"
 
-#ifdef __bpf__
-#define FG_INLINE static __attribute__((always_inline)) inline
-#else
-#define FG_INLINE static inline
-#endif
-
 enum fg_link {
     FG_LINK_ETHERNET = 0,
     FG_LINK_RAW_IP = 1, /* no link header: tun, WireGuard, ppp */

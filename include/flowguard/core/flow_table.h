@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -45,6 +46,10 @@ class FlowTable {
     void end_tick(TimeNs now);
     /// Ends all flows of an interface that is detached.
     void drop_slot(std::uint8_t slot);
+
+    /// The keys under which the kernel counts flows that are established, both directions of each. Of ICMP, the request
+    /// alone.
+    void visit_established(const std::function<void(const fg_flow_key &)> &visit) const;
 
     std::size_t size() const;
     const FlowTableCounters &counters() const;

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,12 @@ std::string_view direction_name(FlowDirection direction);
 void put_flow_names(Json &json, const FlowKey &key);
 /// One flow in EVE layout, as the contract has it.
 Json flow_to_json(const Flow &flow, const Snapshot &snapshot);
+/// What found no record, in EVE's names where they fit; `src` or `dest` is this side.
+Json overflow_to_json(const OverflowAggregate &aggregate, const Snapshot &snapshot);
+/// The `limit` largest.
+Json overflow_list(const Snapshot &snapshot, std::size_t limit);
+constexpr std::size_t shown_aggregates = 5; ///< in `status` and `top`
+
 /// The `status --json` document.
 Json status_to_json(const Snapshot &snapshot, std::string_view version, bool verbose);
 

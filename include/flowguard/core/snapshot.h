@@ -2,6 +2,7 @@
 #pragma once
 
 #include "flowguard/core/flow.h"
+#include "flowguard/core/overflow.h"
 
 #include <cstdint>
 #include <map>
@@ -46,13 +47,15 @@ struct Snapshot {
     TimeNs daemon_since = 0;
     int daemon_pid = 0;
     unsigned tick_ms = 1000;
-    std::uint64_t table_capacity = 0; ///< kernel records per CPU, direction and epoch
-    std::uint64_t kernel_memory_bytes = 0;
+    std::uint64_t table_capacity = 0;         ///< kernel records per CPU, direction and epoch
+    std::uint64_t kernel_memory_bytes = 0;    ///< of the maps, by the formula of docs/performance.md
+    std::uint64_t kernel_memory_measured = 0; ///< as the kernel says, when the daemon started; 0: it does not
     std::uint64_t blocks = 0;
     std::uint64_t flows_evicted = 0;   ///< since the daemon started: the flow table of user space was full
     std::vector<std::string> features; ///< for `status --verbose`: "tcx: yes (kernel 6.18)"
     std::vector<InterfaceStatus> interfaces;
-    std::vector<Flow> flows; ///< active
+    std::vector<Flow> flows;                 ///< active
+    std::vector<OverflowAggregate> overflow; ///< what found no record in the last minute, the largest first
     std::shared_ptr<const std::vector<Flow>> ended;
     RateClock clock;                   ///< for Flow's rate windows
     std::set<IpAddress> own_addresses; ///< of this host, for FlowDirection

@@ -12,7 +12,8 @@
 namespace flowguard {
 
 struct Config {
-    std::optional<std::uint32_t> capacity; ///< records per CPU, direction and epoch; none: by CPUs and memory
+    std::optional<std::uint32_t> capacity;        ///< records per CPU, direction and epoch; none: by CPUs and memory
+    std::uint32_t max_blocks = FG_DEFAULT_BLOCKS; ///< addresses, and prefixes, that can be blocked
     unsigned tick_ms = 1000;
     std::string log_file;                ///< empty: standard error
     std::vector<IpAddress> protect;      ///< never blocked without --force

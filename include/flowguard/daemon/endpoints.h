@@ -27,6 +27,7 @@ class Endpoints {
     Response change(const Request &request);
     Json status(const Request &request) const;
     Response flows(const Request &request) const;
+    Response overflow() const;
     Result<Json> top(const Request &request) const;
     Result<Json> attach(const Json &body);
     Result<Json> detach(const Json &body);

@@ -3,6 +3,8 @@
 
 #include "flowguard/core/flow_table.h"
 #include "flowguard/core/json.h"
+#include "flowguard/core/known_flows.h"
+#include "flowguard/core/overflow.h"
 #include "flowguard/core/snapshot.h"
 #include "flowguard/daemon/config.h"
 #include "flowguard/kernel/attachment.h"
@@ -63,11 +65,15 @@ class Engine {
     InterfaceStatus describe(std::uint32_t slot) const;
     std::map<std::string, std::uint64_t> losses(std::uint32_t slot) const;
     void count_blocks();
+    void sweep_blocks();
     DirectionTotals totals(std::uint32_t slot, fg_direction direction) const;
     Json attached_json(const std::vector<std::string> &names, bool changed) const;
     Result<Json> attach_all(const std::vector<Device> &devices, XdpMode mode);
     void detach_slot(std::uint32_t slot);
-    RecordVisitor visitor();
+    void forget_slot(std::uint8_t slot);
+    void publish_known_flows();
+    RecordVisitor record_visitor();
+    OverflowVisitor overflow_visitor();
 
     std::filesystem::path pins_;
     Config config_;
@@ -79,10 +85,14 @@ class Engine {
     std::vector<std::string> features_;
     TimeNs since_ = 0;
     FlowTable flows_;
+    OverflowTable overflow_;
+    HashKeys hash_keys_;
+    KnownFlows known_;
     std::uint64_t last_tick_boot_ns_ = 0;
     std::uint64_t ticks_ = 0;
     std::shared_ptr<const std::vector<Flow>> ended_;
-    std::uint64_t ended_copied_ = 0; ///< flows_.counters().ended when ended_ was made
+    std::uint64_t ended_copied_ = 0;           ///< flows_.counters().ended when ended_ was made
+    std::uint64_t kernel_memory_measured_ = 0; ///< at the start
     std::atomic<std::size_t> block_count_ = 0;
     mutable std::mutex mutex_;
     std::mutex policy_mutex_; ///< a drain waits for the kernel; blocking an address must not

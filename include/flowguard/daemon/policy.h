@@ -13,7 +13,7 @@ Result<Json> block(Maps &maps, const Json &request, std::uint32_t uid, const std
 Result<Json> unblock(Maps &maps, const std::string &target_or_id, bool dry_run);
 Result<Json> list_blocks(Maps &maps);
 
-/// Why this address should not be blocked; nothing if it may be.
-std::optional<std::string> refusal(const IpAddress &target, const std::vector<Protected> &protect);
+/// Why this should not be blocked, as "is ..." or "contains ..."; nothing if it may be.
+std::optional<std::string> refusal(const IpPrefix &target, const std::vector<Protected> &protect);
 
 } // namespace flowguard

@@ -9,8 +9,9 @@
 
 namespace flowguard {
 
-/// Called for each record of an epoch, before it is cleared.
+/// Called for each overflow aggregate of an epoch, then for each record, before they are cleared.
 using RecordVisitor = std::function<void(const fg_flow_record &, fg_direction)>;
+using OverflowVisitor = std::function<void(const fg_overflow_entry &, fg_direction)>;
 
 /// Waits until every program that may have read the old epoch has left.
 class GracePeriod {
@@ -33,20 +34,24 @@ class Drain {
     explicit Drain(Maps &maps) : maps_(maps) {}
 
     /// To be called once before run(), also after a predecessor died.
-    Result<void> recover(const RecordVisitor &visit);
+    Result<void> recover(const RecordVisitor &visit, const OverflowVisitor &visit_overflow = {});
     /// Ends the current epoch and reads it.
-    Result<void> run(const RecordVisitor &visit);
+    Result<void> run(const RecordVisitor &visit, const OverflowVisitor &visit_overflow = {});
     /// Sums since attach.
     const fg_ledger_entry &ledger(std::uint32_t slot, fg_direction direction) const;
     /// Forgets the sums of a slot, when another interface takes it.
     void reset_slot(std::uint32_t slot);
 
   private:
-    void commit_half(std::uint32_t epoch, const RecordVisitor &visit);
+    Result<void> commit_half(std::uint32_t epoch, const RecordVisitor &visit, const OverflowVisitor &visit_overflow);
+    std::vector<std::uint32_t> tables_of(std::uint32_t epoch) const;
+    Result<std::vector<RecordWindow>> map_records(std::uint32_t epoch) const;
+    void visit_aggregates(std::uint32_t epoch, const OverflowVisitor &visit) const;
     void sum_counters(std::uint32_t epoch, std::span<fg_ledger_entry> sums);
-    void sum_records(std::uint32_t epoch, std::span<fg_ledger_entry> sums, const RecordVisitor &visit);
-    void clear_half(std::uint32_t epoch);
-    void clear_index(std::uint32_t epoch);
+    void clear_half(std::uint32_t epoch, std::span<const RecordWindow> windows);
+    void clear_entries(std::uint32_t table, std::span<const fg_flow_record> records);
+    void clear_index(std::uint32_t table);
+    std::span<fg_overflow_entry> overflow_of(std::uint32_t table) const;
     std::span<fg_ledger_entry> ledger_copy(std::uint32_t copy) const;
 
     Maps &maps_;

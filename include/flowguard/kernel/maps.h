@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "flowguard/abi/admission.h"
 #include "flowguard/abi/counters.h"
+#include "flowguard/abi/gate.h"
+#include "flowguard/abi/overflow.h"
 #include "flowguard/abi/policy.h"
 #include "flowguard/core/error.h"
+#include "flowguard/core/hash_keys.h"
 #include "flowguard/kernel/fd.h"
 
 #include <cstddef>
@@ -12,6 +16,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace flowguard {
@@ -31,24 +36,45 @@ template <class T> class MappedArray {
     std::size_t count_ = 0;
 };
 
+/// A part of a file or map in this process's memory, for as long as this object lives.
+class Mapping {
+  public:
+    Mapping() = default;
+    Mapping(void *memory, std::size_t length) : memory_(memory), length_(length) {}
+    Mapping(Mapping &&other) noexcept { *this = std::move(other); }
+    Mapping &operator=(Mapping &&) noexcept;
+    ~Mapping();
+
+    void *memory() const { return memory_; }
+
+  private:
+    void *memory_ = nullptr;
+    std::size_t length_ = 0;
+};
+
+/// The records of one table that are in use.
+struct RecordWindow {
+    Mapping mapping;
+    std::span<const fg_flow_record> records;
+};
+
 /// The maps of one instance, pinned in a directory; mapped here for as long as this object lives.
 class Maps {
   public:
-    /// Makes and pins all maps, or none. `capacity`: records per CPU, direction and epoch; a power of two.
-    static Result<Maps> create(const std::filesystem::path &pins, std::uint32_t capacity);
+    /// Makes and pins all maps, or none. `capacity`: records per CPU, direction and epoch; a power of two. `max_blocks`:
+    /// addresses, and prefixes, that the blocklist takes.
+    static Result<Maps> create(const std::filesystem::path &pins, std::uint32_t capacity,
+                               std::uint32_t max_blocks = FG_DEFAULT_BLOCKS);
     /// Opens pinned maps. NotRunning if there are none; Failed if they are of another ABI version or damaged.
     static Result<Maps> open(const std::filesystem::path &pins);
     /// Unpins the maps in `pins`; they go when the last program and process let go.
     static void unpin(const std::filesystem::path &pins);
 
-    Maps(Maps &&) noexcept = default;
-    Maps &operator=(Maps &&) noexcept;
-    ~Maps();
-
     int fd(const std::string &name) const;
     const std::map<std::string, Fd> &fds() const { return fds_; }
-    /// Memory that the kernel holds for these maps.
+    /// Memory that the kernel holds for these maps: by map_memory(), and as it says itself (0: it does not).
     std::uint64_t memory_bytes() const;
+    std::uint64_t measured_memory_bytes() const;
     std::uint32_t capacity() const { return control().capacity; }
     std::uint32_t cpus() const { return control().cpus; }
     std::uint32_t tables() const { return cpus() * FG_EPOCHS * FG_DIRECTIONS; }
@@ -57,20 +83,19 @@ class Maps {
     MappedArray<fg_counters> counters;
     MappedArray<fg_table_head> heads;
     MappedArray<fg_index_line> index;
-    MappedArray<fg_flow_record> records;
+    MappedArray<fg_overflow_entry> overflow;
+    MappedArray<fg_known_line> known;
     MappedArray<fg_ledger_entry> ledger;
     MappedArray<fg_interface> interfaces;
+    /// The first `count` records of a table. Mapped only while they are read: what a process has mapped counts as its
+    /// resident memory, and the records are by far the largest map.
+    Result<RecordWindow> records(std::uint32_t table, std::uint32_t count) const;
+    /// The keys of abi/hash.h, as the programs of this instance have them.
+    HashKeys hash_keys() const;
 
   private:
     Maps() = default;
     Result<void> map_all();
-    void unmap();
-
-    struct Mapping {
-        Mapping(void *at, std::size_t bytes) : memory(at), length(bytes) {}
-        void *memory;
-        std::size_t length;
-    };
     template <class T> Result<MappedArray<T>> map(const char *name);
 
     std::map<std::string, Fd> fds_;
@@ -78,8 +103,9 @@ class Maps {
     MappedArray<fg_control> control_;
 };
 
-/// What create() would allocate in the kernel, in bytes.
-std::uint64_t map_memory(std::uint32_t capacity, std::uint32_t cpus);
+/// What create() allocates in the kernel, in bytes, and what `blocks` entries of the blocklist add.
+std::uint64_t map_memory(std::uint32_t capacity, std::uint32_t cpus, std::uint32_t max_blocks = FG_DEFAULT_BLOCKS,
+                         std::uint64_t blocks = 0);
 /// 65536 records, halved until the tables take no more than a twentieth of the memory.
 std::uint32_t default_capacity(std::uint32_t cpus, std::uint64_t memory_bytes);
 /// Usage error if `capacity` is no power of two within bounds or does not fit into half of the memory.

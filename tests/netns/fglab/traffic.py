@@ -4,11 +4,14 @@ import contextlib
 import socket
 import threading
 
+from .lab import HOST_V4, PEER_V4
+
 SOL_UDP, UDP_SEGMENT = 17, 103  # linux/udp.h
 CHUNK = 1 << 16
 UNSENT = 1 << 16  # keeps what is on its way below the 256 frames of a veth ring, so that the cable drops none
 PORT = 7777
 TIMEOUT_S = 20
+ANSWER_S = 0.05
 
 
 def family_of(address):
@@ -109,6 +112,37 @@ class UdpPair:
                 self.receiver.recv(CHUNK)
                 count += 1
         return count
+
+
+class UdpConversation:
+    """The peer asks, the host answers; counts what reached the other side's application."""
+
+    def __init__(self, lab):
+        self.host = lab.host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.host.bind((HOST_V4, PORT))
+        self.peer = lab.peer.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.peer.bind((PEER_V4, 0))
+        self.port = self.peer.getsockname()[1]
+        self.arrived = self.answered = 0
+
+    def __enter__(self):
+        for end in (self.host, self.peer):
+            end.settimeout(ANSWER_S)
+        return self
+
+    def __exit__(self, *_):
+        self.host.close()
+        self.peer.close()
+
+    def exchange(self, count):
+        for _ in range(count):
+            self.peer.sendto(b"?", (HOST_V4, PORT))
+            with contextlib.suppress(TimeoutError):  # the flood may have filled the device's ring
+                _, asker = self.host.recvfrom(CHUNK)
+                self.arrived += 1
+                self.host.sendto(b"!", asker)
+                self.answered += 1
+                self.peer.recvfrom(CHUNK)
 
 
 def ping(namespace, address, count=5, length=56, wait_s=1, source=None):
