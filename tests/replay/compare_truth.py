@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Compares flowguard's parser with what independent tools make of the same captures.
+
+usage: compare_truth.py FG_REPLAY [DIRECTORY]
+
+Against tshark: every flow key of every capture, with packets, captured and original bytes. Against zeek, nDPI and
+ipfixprobe: every flow that they list. What differs must belong to a named class; the rest fails. Exit code 77: skipped.
+"""
+
+import collections
+import concurrent.futures
+import csv
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import truth
+from tshark import IPV4, IPV6, MALFORMED, NON_IP, TRUNCATED, FRAGMENT, EXTENSIONS, Key
+import tshark
+
+SKIPPED = 77
+BATCHES = 4
+
+
+class Capture:
+    """One capture: what both parsers say of it."""
+
+    def __init__(self, path):
+        self.path = path
+        self.ours = {}  # Key: (packets, captured bytes, original bytes)
+        self.theirs = {}  # likewise
+        self.ip_bytes = collections.Counter()  # of each Key, by the length fields that tshark read
+        self.inner_pairs = set()
+        self.exceptions = collections.Counter()
+        self.read_as = {}
+
+    def add_ours(self, line):
+        key = Key(line["kind"], line.get("src", ""), line.get("dst", ""), line["proto"], line["sport"], line["dport"],
+                  line["flags"], tuple(line["vlan"]))
+        self.ours[key] = [line["packets"], line["bytes"], line["wire_bytes"]]
+
+    def add_theirs(self, frame):
+        key = tshark.key_of(frame, self.exceptions)
+        # fg-replay takes the 4 bytes of a BSD loopback's address family off, as no device has them.
+        pseudo = 4 if self.read_as["link"] in ("NULL", "LOOP") else 0
+        sums = self.theirs.setdefault(key, [0, 0, 0])
+        sums[0] += 1
+        sums[1] += int(frame["frame.cap_len"][0]) - pseudo
+        sums[2] += int(frame["frame.len"][0]) - pseudo
+        self.ip_bytes[key] += tshark.ip_bytes(frame)
+        self.inner_pairs |= tshark.inner_pairs(frame)
+
+
+def read_ours(fg_replay, paths):
+    """Captures as flowguard's parser sees them."""
+    captures = []
+    output = subprocess.run([fg_replay, *paths], capture_output=True, text=True, check=False).stdout
+    capture = Capture(None)
+    for line in map(json.loads, output.splitlines()):
+        if "file" not in line:
+            capture.add_ours(line)
+            continue
+        capture.path, capture.read_as = pathlib.Path(line["file"]), line
+        captures.append(capture)
+        capture = Capture(None)
+    return captures
+
+
+def read_theirs(captures):
+    """Adds what tshark sees. Captures are told apart by their numbers of frames, which must add up."""
+    frames = tshark.frames([capture.path for capture in captures])
+    for capture in captures:
+        for _ in range(capture.read_as["frames"]):
+            frame = next(frames, None)
+            if frame is None:
+                raise SystemExit(f"{capture.path}: tshark reads fewer frames than libpcap")
+            capture.add_theirs(frame)
+    if next(frames, None) is not None:
+        raise SystemExit(f"tshark reads more frames than libpcap, in {captures[0].path} or one read after it")
+    return captures
+
+
+def explain_pair(ours, theirs, sums, their_sums):
+    """Why one key stands for the other; None if nothing here explains it."""
+    same_packets = sums[0] == their_sums[0] and sums[2] == their_sums[2]
+    if not same_packets:
+        return None
+    if ours == theirs and sums[1] < their_sums[1]:
+        return "snapshot length: libpcap cuts frames that are longer than their file says, tshark does not"
+    if sums != their_sums:
+        return None
+    if theirs.kind == MALFORMED and ours.kind == IPV4 and ours.flags & TRUNCATED:
+        return "IPv4 options cut off: flowguard keeps the addresses, tshark gives the packet up"
+    if ours.kind == IPV6 and ours.flags & TRUNCATED and ours.proto in EXTENSIONS and theirs[:3] == ours[:3]:
+        return "IPv6 extension header cut off: tshark goes by its first byte, flowguard by whole headers"
+    if theirs.kind == NON_IP and ours.kind in (IPV4, MALFORMED) and theirs.sport == tshark.LLC:
+        return "raw IP: tshark goes by the link type, flowguard by the version; or there is one byte only"
+    return None
+
+
+def differences(capture):
+    """Keys that do not agree, as (explanation or None, text)."""
+    ours = {key: sums for key, sums in capture.ours.items() if capture.theirs.get(key) != sums}
+    theirs = {key: sums for key, sums in capture.theirs.items() if capture.ours.get(key) != sums}
+    for key, sums in ours.items():
+        for other, other_sums in theirs.items():
+            why = explain_pair(key, other, sums, other_sums)
+            if why:
+                del theirs[other]
+                yield why, sums[0]
+                break
+        else:
+            yield None, f"flowguard {tuple(key)}: {sums}, tshark {capture.theirs.get(key)}"
+    for key, sums in theirs.items():
+        if key not in capture.ours:
+            yield None, f"tshark {tuple(key)}: {sums}, flowguard has no such key"
+
+
+class Report:
+    def __init__(self):
+        self.classes = collections.defaultdict(collections.Counter)
+        self.failures = []
+        self.numbers = collections.Counter()
+
+    def explained(self, against, why, count):
+        self.classes[against][why] += count
+
+    def print(self):
+        for name, number in self.numbers.items():
+            print(f"{name}: {number}")
+        for against, classes in self.classes.items():
+            print(f"\nExplained differences against {against}:")
+            for why, count in sorted(classes.items()):
+                print(f"{count:8} {why}")
+        for failure in self.failures:
+            print(f"UNEXPLAINED {failure}")
+
+
+def compare_with_tshark(captures, report):
+    whole = [capture for capture in captures if not capture.read_as.get("damage")]
+    for capture in captures:
+        if capture.read_as.get("damage"):
+            report.explained("tshark (captures)", "damaged container, read differently by libpcap and tshark", 1)
+    batches = [whole[i::BATCHES] for i in range(BATCHES)]
+    with concurrent.futures.ProcessPoolExecutor(2) as pool:
+        done = [capture for batch in pool.map(compare_batch, batches) for capture in batch]
+    for capture, differing in done:
+        report.numbers["tshark: captures"] += 1
+        report.numbers["tshark: frames"] += capture.read_as["frames"]
+        report.numbers["tshark: flow keys"] += len(capture.ours)
+        for why, count in capture.exceptions.items():
+            report.explained("tshark (frames)", why, count)
+        for why, what in differing:
+            if why:
+                report.explained("tshark (frames)", why, what)
+            else:
+                report.failures.append(f"{capture.path}: {what}")
+    return [capture for capture, _ in done]
+
+
+def compare_batch(batch):
+    return [(capture, list(differences(capture))) for capture in read_theirs(batch)]
+
+
+def flows_of(capture):
+    """{truth.Flow: [packets, frame bytes, IP bytes]}: tags and marks are summed over, as other tools do."""
+    flows = collections.defaultdict(lambda: [0, 0, 0])
+    for key, (packets, _, size) in capture.ours.items():
+        if key.kind in (IPV4, IPV6):
+            sums = flows[truth.flow(*key[1:6])]
+            sums[0] += packets
+            sums[1] += size
+            sums[2] += capture.ip_bytes[key]
+    return flows
+
+
+def summed(rows):
+    """What timeouts split is put together again."""
+    flows = collections.defaultdict(lambda: [0, 0])
+    for flow, packets, size in rows:
+        flows[flow][0] += packets
+        flows[flow][1] += size
+    return flows
+
+
+def compare_with_truth(directory, captures, report):
+    by_name = {str(capture.path.relative_to(directory)): capture for capture in captures}
+    with open(directory / "INDEX.tsv", encoding="utf-8") as index:
+        for row in csv.DictReader(index, delimiter="\t", quoting=csv.QUOTE_NONE):
+            for sidecar in filter(None, (row["truth_sidecars"] or "").split(";")):
+                compare_sidecar(by_name.get(row["path"]), row["path"], directory / sidecar, report)
+
+
+def compare_sidecar(capture, name, path, report):
+    tool = path.parent.name
+    theirs = summed(truth.READERS[tool](path))
+    if not theirs:
+        report.explained(f"{tool} (files)", "no packet counts in this file", 1)
+        return
+    if capture is None:
+        report.explained(f"{tool} (files)", "link type that flowguard is not attached to, or damaged", 1)
+        return
+    ours = flows_of(capture)
+    report.numbers[f"{tool}: files"] += 1
+    report.numbers[f"{tool}: flows, each way"] += len(theirs)
+    for flow, (packets, size) in theirs.items():
+        mine = ours.get(flow)
+        size_at = 1 if tool == "ndpi" else 2
+        if mine and mine[0] == packets and mine[size_at] == size:
+            report.numbers[f"{tool}: equal in packets and bytes"] += 1
+            continue
+        why = explain_flow(capture, tool, flow, mine, (packets, size))
+        if why:
+            report.explained(f"{tool} (flows)", why, 1)
+        else:
+            report.failures.append(f"{name}: {tool} {tuple(flow)}: {packets}, {size}; flowguard {mine}")
+
+
+def explain_flow(capture, tool, flow, mine, theirs):
+    if not mine and (flow.src, flow.dst) in capture.inner_pairs:
+        return "inside of an encapsulation: flowguard counts the outer packet"
+    return None
+
+
+def main():
+    fg_replay = sys.argv[1]
+    directory = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else os.environ.get("FG_CAPTURES", ""))
+    if not directory.is_dir() or str(directory) == ".":
+        print(f"SKIPPED: no captures: there is no directory '{directory}'; set FG_CAPTURES")
+        return SKIPPED
+    missing = [tool for tool in ("tshark", "mergecap") if not shutil.which(tool)]
+    if missing:
+        print(f"SKIPPED: {' and '.join(missing)} not installed; install tshark")
+        return SKIPPED
+    paths = sorted(str(path) for path in directory.rglob("*.pcap*"))
+    report = Report()
+    captures = [capture for capture in read_ours(fg_replay, paths) if capture.read_as.get("parsed")]
+    captures = compare_with_tshark(captures, report)
+    compare_with_truth(directory, captures, report)
+    report.print()
+    return 1 if report.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
