@@ -135,6 +135,12 @@ FG_INLINE int fg_parse_ipv4(struct fg_cursor *cursor, struct fg_packet *packet)
     return 1;
 }
 
+FG_INLINE int fg_is_extension(__u8 proto)
+{
+    return proto == FG_PROTO_HOP_OPTIONS || proto == FG_PROTO_ROUTING || proto == FG_PROTO_FRAGMENT ||
+           proto == FG_PROTO_DEST_OPTIONS || proto == FG_PROTO_MOBILITY;
+}
+
 /*
  * RFC 8200 section 4: the chain of extension headers. AH and ESP end it: they are counted by protocol.
  * A chain longer than FG_MAX_IPV6_EXTENSIONS or cut off is marked and leaves the ports 0.
@@ -143,8 +149,7 @@ FG_INLINE void fg_skip_extensions(struct fg_cursor *cursor, struct fg_packet *pa
 {
     for (int i = 0; i < FG_MAX_IPV6_EXTENSIONS; i++) {
         __u8 proto = packet->key.proto;
-        if (proto != FG_PROTO_HOP_OPTIONS && proto != FG_PROTO_ROUTING && proto != FG_PROTO_FRAGMENT &&
-            proto != FG_PROTO_DEST_OPTIONS && proto != FG_PROTO_MOBILITY)
+        if (!fg_is_extension(proto))
             return;
         const __u8 *header = cursor->position;
         if (!fg_has(cursor, 8))
@@ -159,7 +164,8 @@ FG_INLINE void fg_skip_extensions(struct fg_cursor *cursor, struct fg_packet *pa
             return; /* what follows is payload, whatever the next header says */
         }
     }
-    packet->key.flags |= FG_KEY_TRUNCATED;
+    if (fg_is_extension(packet->key.proto))
+        packet->key.flags |= FG_KEY_TRUNCATED;
 }
 
 FG_INLINE int fg_parse_ipv6(struct fg_cursor *cursor, struct fg_packet *packet)
