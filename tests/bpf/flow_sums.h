@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The second opinion: what the kernel program should count, kept in a plain std::map. */
+/* The second opinion: what the kernel programs should count, kept in a plain std::map by the user-space parser. */
 #pragma once
-
-#include "capture.h"
 
 #include "flowguard/abi/flow.h"
 #include "flowguard/abi/parser.h"
@@ -10,14 +8,13 @@
 #include <cstdint>
 #include <cstring>
 #include <map>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace flowguard::test {
 
-struct KeyOrder {
-    bool operator()(const fg_flow_key &a, const fg_flow_key &b) const { return std::memcmp(&a, &b, sizeof a) < 0; }
-};
-
-/// The user-space build of the parser; the only place here that knows its interface.
+/// The user-space build of the parser; for these tests the only place that knows its interface.
 fg_packet parse_frame(std::span<const std::uint8_t> frame, fg_link link, std::uint8_t slot = 0);
 
 struct FlowSum {
@@ -28,11 +25,22 @@ struct FlowSum {
     std::uint32_t min_length = ~0U;
     std::uint32_t max_length = 0;
     std::uint8_t tcp_flags = 0;
-    std::uint8_t ttl = 0;
+    std::uint8_t ttl = 0; ///< of the latest packet: one CPU's records alone have an order
 
-    void add(const fg_packet &packet, const Frame &frame);
+    static FlowSum of(const fg_flow_record &record);
+    void add(const fg_packet &packet, std::uint32_t length, std::uint32_t wire_length);
 };
 
+struct KeyOrder {
+    bool operator()(const fg_flow_key &a, const fg_flow_key &b) const { return std::memcmp(&a, &b, sizeof a) < 0; }
+};
 using FlowSums = std::map<fg_flow_key, FlowSum, KeyOrder>;
+
+std::string describe(const fg_flow_key &key);
+/// One sentence for each key whose counters differ or that one side has alone.
+std::vector<std::string> differences(const FlowSums &kernel, const FlowSums &expected);
+
+/// From now on this thread fills the tables of one CPU.
+void stay_on_this_cpu();
 
 } // namespace flowguard::test

@@ -19,11 +19,54 @@ import subprocess
 import sys
 
 import truth
-from tshark import IPV4, IPV6, MALFORMED, NON_IP, TRUNCATED, FRAGMENT, EXTENSIONS, Key
+from tshark import EXTENSIONS, FRAGMENT, IPV4, IPV6, MALFORMED, NON_IP, TRUNCATED, Key
 import tshark
 
 SKIPPED = 77
 BATCHES = 4
+
+
+class Volumes(dict):
+    """Packets and bytes of flows."""
+
+    def add(self, flow, size, packets=1):
+        had = self.get(flow, (0, 0))
+        self[flow] = had[0] + packets, had[1] + size
+
+    def of(self, flow):
+        return self.get(flow, (0, 0))
+
+
+class Fragments:
+    """IPv4 datagrams in pieces: what they are once put together."""
+
+    def __init__(self):
+        self.datagrams = {}  # (addresses, protocol, identification): {"flow", "first", "end", "got"}
+
+    def add(self, frame, key, flow):
+        more, offset = tshark.first(frame, "ip.flags.mf"), tshark.first(frame, "ip.frag_offset")
+        if not more and not offset:
+            return
+        datagram = self.datagrams.setdefault((key.src, key.dst, key.proto, frame["ip.id"][0]), {"got": 0})
+        length = tshark.first(frame, "ip.len")
+        payload = length - tshark.first(frame, "ip.hdr_len")
+        datagram["got"] += payload
+        if not offset:
+            datagram.update(flow=flow, first=length)
+        if not more:
+            datagram["end"] = 8 * offset + payload
+
+    def corrections(self):
+        """From first fragments, as flowguard counts them, to whole datagrams. Incomplete ones are not counted at all."""
+        volumes = Volumes()
+        for datagram in self.datagrams.values():
+            if "flow" not in datagram:
+                continue
+            if datagram["got"] == datagram.get("end"):
+                volumes.add(datagram["flow"], 20 + datagram["end"] - datagram["first"], 0)
+            else:
+                volumes.add(datagram["flow"], -datagram["first"], -1)
+        return volumes
 
 
 class Capture:
@@ -35,6 +78,10 @@ class Capture:
         self.theirs = {}  # likewise
         self.ip_bytes = collections.Counter()  # of each Key, by the length fields that tshark read
         self.inner_pairs = set()
+        self.left_out = Volumes()  # what nDPI leaves out by its rules
+        self.decapsulated = Volumes()
+        self.without_tcp_header = Volumes()  # of the addresses, without ports
+        self.fragments = Fragments()
         self.exceptions = collections.Counter()
         self.read_as = {}
 
@@ -53,6 +100,23 @@ class Capture:
         sums[2] += int(frame["frame.len"][0]) - pseudo
         self.ip_bytes[key] += tshark.ip_bytes(frame)
         self.inner_pairs |= tshark.inner_pairs(frame)
+        if key.kind in (IPV4, IPV6):
+            self.note_peculiarities(frame, key)
+
+    def note_peculiarities(self, frame, key):
+        flow = truth.flow(*key[1:6])
+        length = int(frame["frame.len"][0])
+        encapsulates = tshark.encapsulates(frame)
+        if encapsulates:
+            self.decapsulated.add(flow, length)
+        later_fragment, too_long = key.flags & FRAGMENT, tshark.ip_bytes(frame) > length - tshark.link_length(frame)
+        no_header = not later_fragment and tshark.lacks_tcp_header(frame)
+        if no_header:
+            self.without_tcp_header.add(flow._replace(sport=0, dport=0), length)
+        if encapsulates or later_fragment or too_long or no_header:
+            self.left_out.add(flow, length)
+        if key.kind == IPV4:
+            self.fragments.add(frame, key, flow)
 
 
 def read_ours(fg_replay, paths):
@@ -218,19 +282,61 @@ def compare_sidecar(capture, name, path, report):
             report.explained(f"{tool} (flows)", why, 1)
         else:
             report.failures.append(f"{name}: {tool} {tuple(flow)}: {packets}, {size}; flowguard {mine}")
+    for flow in ours.keys() - theirs.keys():
+        why = explain_unlisted(capture, tool, flow, ours[flow])
+        if why:
+            report.explained(f"{tool} (flows that it does not list)", why, 1)
+        else:
+            report.failures.append(f"{name}: {tool} does not list {tuple(flow)}; flowguard {ours[flow]}")
 
 
 def explain_flow(capture, tool, flow, mine, theirs):
-    if not mine and (flow.src, flow.dst) in capture.inner_pairs:
-        return "inside of an encapsulation: flowguard counts the outer packet"
+    """Why another tool counts this flow as it does; None if nothing here explains it exactly."""
+    if not mine:
+        return explain_missing(capture, tool, flow, theirs)
+    if tool == "ndpi" and minus(mine[:2], capture.left_out.of(flow)) == theirs:
+        return "nDPI leaves out later fragments, IP lengths beyond the frame, and tunnel packets that it enters"
+    if tool == "ndpi" and capture.without_tcp_header.of(flow) == theirs:
+        return "TCP header not whole: nDPI gives it no ports, flowguard reads them from its first bytes"
+    if tool == "zeek" and minus((mine[0], mine[2]), minus((0, 0), capture.fragments.corrections().of(flow))) == theirs:
+        return "zeek counts a fragmented datagram as one packet once it is whole, and not at all before"
     return None
+
+
+def explain_missing(capture, tool, flow, theirs):
+    if {(flow.src, flow.dst), (flow.dst, flow.src)} & capture.inner_pairs:
+        return "inside of an encapsulation: flowguard counts the outer packet"
+    malformed = [sums for key, sums in capture.ours.items() if key.kind == MALFORMED]
+    if tool == "ndpi" and any(theirs[0] <= packets and theirs[1] <= size for packets, _, size in malformed):
+        return "malformed IP header: nDPI reads on, flowguard counts it as malformed"
+    return None
+
+
+def explain_unlisted(capture, tool, flow, mine):
+    """Why another tool does not list what flowguard counts."""
+    if tool == "ipfixprobe":
+        return "ipfixprobe was run with a plugin that exports its own protocol alone"
+    if tuple(mine[:2]) == capture.decapsulated.of(flow):
+        return f"{tool} lists what is inside of the encapsulation alone"
+    if tuple(mine[:2]) == capture.left_out.of(flow):
+        return f"{tool} does not list later fragments, IP lengths beyond the frame, or TCP headers that are not whole"
+    return None
+
+
+def minus(volume, other):
+    return volume[0] - other[0], volume[1] - other[1]
+
+
+def captures_directory():
+    given = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("FG_CAPTURES")
+    return pathlib.Path(given) if given else pathlib.Path(__file__).parents[2] / "../shared/captures"
 
 
 def main():
     fg_replay = sys.argv[1]
-    directory = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else os.environ.get("FG_CAPTURES", ""))
-    if not directory.is_dir() or str(directory) == ".":
-        print(f"SKIPPED: no captures: there is no directory '{directory}'; set FG_CAPTURES")
+    directory = captures_directory()
+    if not directory.is_dir():
+        print(f"SKIPPED: no captures: there is no directory {directory}; set FG_CAPTURES to one that holds captures")
         return SKIPPED
     missing = [tool for tool in ("tshark", "mergecap") if not shutil.which(tool)]
     if missing:

@@ -3,7 +3,9 @@
  * fg-replay FILE...: the flows of captures as the user-space parser sees them, one JSON line each; then one line for
  * each file that says how it was read. Frames of link types that flowguard does not know are not parsed.
  */
-#include "flow_sums.h"
+#include "capture.h"
+
+#include "../bpf/flow_sums.h"
 
 #include "flowguard/core/ip_address.h"
 
@@ -44,7 +46,7 @@ bool replay(const char *path)
         if (!link)
             continue;
         const fg_packet packet = parse_frame(frame.bytes, *link);
-        flows[packet.key].add(packet, frame);
+        flows[packet.key].add(packet, static_cast<std::uint32_t>(frame.bytes.size()), frame.wire_length);
     }
     for (const auto &[key, sum] : flows)
         print(to_json(key, sum));

@@ -3,16 +3,16 @@
  * Real captures through the kernel program and through the user-space build of the same parser: both must have counted
  * the same, key by key and counter by counter.
  */
-#include "flow_sums.h"
+#include "capture.h"
 
 #include "../bpf/datapath.h"
+#include "../bpf/flow_sums.h"
 
 #include <algorithm>
 #include <bpf/bpf.h>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sched.h>
 
 namespace flowguard::test {
 namespace {
@@ -41,51 +41,6 @@ std::vector<fs::path> captures_below(const fs::path &directory)
             files.push_back(entry.path());
     std::ranges::sort(files);
     return files;
-}
-
-/// TTL is that of the latest packet, and only one CPU's table has an order of packets.
-void stay_on_this_cpu()
-{
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    CPU_SET(static_cast<std::size_t>(sched_getcpu()), &cpus);
-    ASSERT_EQ(sched_setaffinity(0, sizeof cpus, &cpus), 0);
-}
-
-std::string describe(const fg_flow_key &key)
-{
-    return fmt::format("kind {} flags {} vlan {}/{} proto {} {}:{} -> {}:{}", key.kind, key.flags, key.vlan[0],
-                       key.vlan[1], key.proto, IpAddress(key.src).to_string(), key.sport,
-                       IpAddress(key.dst).to_string(), key.dport);
-}
-
-std::string describe(const FlowSum &sum)
-{
-    return fmt::format("packets {} bytes {} lengths {}..{} TCP flags {:#x} SYN {} SYN-ACK {} FIN {} RST {} TTL {}",
-                       sum.packets, sum.bytes, sum.min_length, sum.max_length, sum.tcp_flags, sum.tcp.syn,
-                       sum.tcp.syn_ack, sum.tcp.fin, sum.tcp.rst, sum.ttl);
-}
-
-FlowSum to_sum(const fg_flow_record &record)
-{
-    return {.packets = record.packets,
-            .bytes = record.bytes,
-            .tcp = record.tcp,
-            .min_length = record.min_length,
-            .max_length = record.max_length,
-            .tcp_flags = record.tcp_flags,
-            .ttl = record.ttl};
-}
-
-void expect_same(const FlowSums &kernel, const FlowSums &expected)
-{
-    for (const auto &[key, sum] : expected) {
-        const auto found = kernel.find(key);
-        EXPECT_EQ(found == kernel.end() ? "nothing" : describe(found->second), describe(sum))
-            << "the kernel's (left) of " << describe(key);
-    }
-    for (const auto &[key, sum] : kernel)
-        EXPECT_TRUE(expected.contains(key)) << "only the kernel has " << describe(key) << ": " << describe(sum);
 }
 
 /// What was run, printed at the end.
@@ -170,7 +125,7 @@ class ReplayTest : public DatapathTest {
         const bool raw = link == FG_LINK_RAW_IP;
         ASSERT_NO_FATAL_FAILURE(run_in_kernel(frame, raw ? raw_ip_->xdp() : programs_->xdp()));
         const fg_packet packet = parse_frame(frame.bytes, link, raw ? raw_ip_slot : ethernet_slot);
-        expected_[packet.key].add(packet, frame);
+        expected_[packet.key].add(packet, static_cast<std::uint32_t>(frame.bytes.size()), frame.wire_length);
         tally_.frames++;
         tally_.bytes += frame.bytes.size();
         tally_.kinds[packet.key.kind]++;
@@ -191,7 +146,7 @@ class ReplayTest : public DatapathTest {
         FlowSums sums;
         for (const Seen &seen : drain()) {
             EXPECT_LE(seen.record.first, seen.record.last);
-            EXPECT_TRUE(sums.emplace(seen.record.key, to_sum(seen.record)).second)
+            EXPECT_TRUE(sums.emplace(seen.record.key, FlowSum::of(seen.record)).second)
                 << "two records of " << describe(seen.record.key);
         }
         return sums;
@@ -221,7 +176,8 @@ TEST_F(ReplayTest, KernelAndUserSpaceCountEveryCaptureAlike)
         expected_.clear();
         replay(file);
         const FlowSums kernel = drained();
-        expect_same(kernel, expected_);
+        for (const std::string &difference : differences(kernel, expected_))
+            ADD_FAILURE() << difference;
         tally_.flows += expected_.size();
         ASSERT_FALSE(HasFatalFailure());
     }

@@ -74,13 +74,24 @@ def ndpi(path):
         yield from both_ways(name, tuple(numbers[:2]), tuple(numbers[2:]))
 
 
+IPFIX_COUNTS = """SRC_IP DST_IP PROTOCOL SRC_PORT DST_PORT TIME_FIRST TIME_LAST PACKETS PACKETS_REV BYTES
+BYTES_REV VLAN_ID""".split()
+
+
 def ipfixprobe(path):
-    """The text output of ipfixprobe, its header line anywhere; bytes are those of IP packets."""
+    """The text output of ipfixprobe, its header line anywhere; bytes are those of IP packets.
+
+    A record is exported once for each name that a NetBIOS flow holds, each time with all of its counts.
+    """
     rows = list(csv.reader(path.read_text(errors="replace").splitlines()))
     at = next(i for i, row in enumerate(rows) if row and row[0].startswith("ipaddr "))
     columns = [column.split()[-1] for column in rows.pop(at)]
+    exported = set()
     for values in rows:
         row = dict(zip(columns, values))
+        if (counts := tuple(row.get(column) for column in IPFIX_COUNTS)) in exported:
+            continue
+        exported.add(counts)
         name = flow(row["SRC_IP"], row["DST_IP"], row["PROTOCOL"], row["SRC_PORT"], row["DST_PORT"])
         yield from both_ways(name, (int(row["PACKETS"]), int(row["BYTES"])),
                              (int(row["PACKETS_REV"]), int(row["BYTES_REV"])))

@@ -5,9 +5,9 @@ import collections
 import subprocess
 
 FIELDS = """frame.protocols frame.cap_len frame.len eth.type vlan.id vlan.etype vlan.len ieee8021ad.id
-ip.src ip.dst ip.cur_rt ip.len ip.proto ip.frag_offset ipv6.src ipv6.dst ipv6.plen ipv6.nxt ipv6.hopopts.nxt
-ipv6.routing.nxt ipv6.fraghdr.nxt ipv6.fraghdr.offset ipv6.dstopts.nxt mip6.proto tcp.srcport tcp.dstport udp.srcport
-udp.dstport sctp.srcport sctp.dstport dccp.srcport dccp.dstport icmp.type icmp.code icmpv6.type icmpv6.code""".split()
+ip.src ip.dst ip.cur_rt ip.hdr_len ip.len ip.id ip.flags.mf ip.proto ip.frag_offset ipv6.src ipv6.dst ipv6.plen ipv6.nxt ipv6.hopopts.nxt
+ipv6.routing.nxt ipv6.fraghdr.nxt ipv6.fraghdr.offset ipv6.dstopts.nxt mip6.proto tcp.hdr_len tcp.srcport tcp.dstport
+udp.srcport udp.dstport sctp.srcport sctp.dstport dccp.srcport dccp.dstport icmp.type icmp.code icmpv6.type icmpv6.code""".split()
 
 # Packets as they are: a reassembled datagram would take the place of its last fragment, and a length of 0 in the header
 # means a packet that was to be segmented later.
@@ -77,14 +77,14 @@ def walk_extensions(frame):
     proto = first(frame, "ipv6.nxt")
     for _ in range(MAX_EXTENSIONS):
         if proto not in EXTENSIONS:
-            return proto, 0
+            break
         following = next(found[proto], None)
         if following is None:
             return proto, TRUNCATED
         was, proto = proto, int(following, 0)
         if was == 44 and first(frame, "ipv6.fraghdr.offset"):
             return proto, FRAGMENT
-    return proto, TRUNCATED
+    return proto, TRUNCATED if proto in EXTENSIONS else 0
 
 
 def ports(frame, proto):
@@ -129,6 +129,26 @@ def ip_bytes(frame):
     if layer == "ip":
         return first(frame, "ip.len") or 0
     return 40 + (first(frame, "ipv6.plen") or 0) if layer == "ipv6" else 0
+
+
+def link_length(frame):
+    """Bytes of Ethernet and its tags."""
+    return 14 + 4 * len(link_layers(frame)[0]) if frame["frame.protocols"][0].startswith("eth") else 0
+
+
+def encapsulates(frame):
+    """True when something follows that begins with a link or IP header of its own."""
+    layers = frame["frame.protocols"][0].split(":")
+    _, outer = link_layers(frame)
+    return outer in layers and bool({"ip", "ipv6", "llc"} & set(layers[layers.index(outer) + 1:]))
+
+
+def lacks_tcp_header(frame):
+    """True for TCP over IPv4 whose header, by its own length field, goes beyond the packet."""
+    if first(frame, "ip.proto") != 6 or link_layers(frame)[1] != "ip":
+        return False
+    length = first(frame, "tcp.hdr_len")
+    return length is None or length < 20 or ip_bytes(frame) - first(frame, "ip.hdr_len") < length
 
 
 def inner_pairs(frame):
