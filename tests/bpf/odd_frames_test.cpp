@@ -78,18 +78,19 @@ TEST_F(OddFramesTest, ChainsOfUpToTwentyExtensionHeaders)
 
 TEST_F(OddFramesTest, UpToFourVlanTags)
 {
-    for (unsigned tags = 0; tags <= 4; tags++) {
-        SCOPED_TRACE(tags);
-        Packet packet = Packet().ethernet(tags == 0 ? 0x0800 : 0x8100);
-        for (unsigned i = 1; i <= tags; i++)
-            packet.vlan(static_cast<std::uint16_t>(10 * i), i == tags ? 0x0800 : 0x8100);
-        const fg_flow_key key = feed(packet.ipv4("10.0.0.1", "10.0.0.2", 17).udp(1000, 53));
-        const bool in_reach = tags <= FG_MAX_VLANS;
-        EXPECT_EQ(key.kind, in_reach ? FG_KIND_IPV4 : FG_KIND_NON_IP);
-        EXPECT_EQ(key.sport, in_reach ? 1000 : 0x8100);
-        EXPECT_EQ(key.vlan[0], tags >= 1 ? 10 : 0);
-        EXPECT_EQ(key.vlan[1], tags >= 2 ? 20 : 0);
-    }
+    for (const std::uint16_t tag : std::vector<std::uint16_t>{0x8100, 0x88a8, 0x9100})
+        for (unsigned tags = 0; tags <= 4; tags++) {
+            SCOPED_TRACE(testing::Message() << tags << " tags of type " << tag);
+            Packet packet = Packet().ethernet(tags == 0 ? 0x0800 : tag);
+            for (unsigned i = 1; i <= tags; i++)
+                packet.vlan(static_cast<std::uint16_t>(10 * i), i == tags ? 0x0800 : tag);
+            const fg_flow_key key = feed(packet.ipv4("10.0.0.1", "10.0.0.2", 17).udp(1000, 53));
+            const bool in_reach = tags <= FG_MAX_VLANS;
+            EXPECT_EQ(key.kind, in_reach ? FG_KIND_IPV4 : FG_KIND_NON_IP);
+            EXPECT_EQ(key.sport, in_reach ? 1000 : tag);
+            EXPECT_EQ(key.vlan[0], tags >= 1 ? 10 : 0);
+            EXPECT_EQ(key.vlan[1], tags >= 2 ? 20 : 0);
+        }
     expect_counted_alike();
 }
 

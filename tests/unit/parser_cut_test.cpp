@@ -61,6 +61,21 @@ TEST(ParserCut, LessThanAnEthernetHeaderIsNotIp)
         }
 }
 
+TEST(ParserCut, EveryProtocolWithPortsHasThemInItsFirstFourBytes)
+{
+    for (const std::uint8_t proto : std::vector<std::uint8_t>{6, 17, 33, 132, 136}) {
+        SCOPED_TRACE(testing::Message() << "protocol " << int{proto});
+        const Packet packet = v4_sample(proto).udp(1000, 53).zeros(12);
+        for (const std::size_t payload : {4U, 8U, 20U}) {
+            const fg_flow_key key = parse_cut(packet, 0, 34 + payload, FG_LINK_ETHERNET);
+            EXPECT_EQ(key.sport, 1000);
+            EXPECT_EQ(key.dport, 53);
+            EXPECT_EQ(key.flags, 0);
+        }
+        EXPECT_EQ(parse_cut(packet, 0, 34 + 3, FG_LINK_ETHERNET).flags, FG_KEY_TRUNCATED);
+    }
+}
+
 TEST(ParserCut, RawIpCutToEveryLength)
 {
     for (const auto &[what, packet] : samples()) {
