@@ -6,6 +6,7 @@
 const volatile __u32 fg_slot = 0;      /* this interface's slot, below FG_MAX_INTERFACES */
 const volatile __u32 fg_link_type = 0; /* enum fg_link */
 const volatile __u32 fg_capacity = FG_MIN_CAPACITY;
+const volatile bool fg_tunnels = false; /* count the flow inside a tunnel instead of the tunnel's own */
 
 /* Random per instance; see abi/hash.h. */
 const volatile __u64 fg_hash_keys[FG_HASH_WORDS] = {};

@@ -12,6 +12,7 @@
 #include "flowguard/abi/overflow.h"
 #include "flowguard/abi/parser.h"
 #include "flowguard/abi/policy.h"
+#include "flowguard/abi/tunnel.h"
 
 #include "config.h"
 #include "maps.h"
@@ -21,6 +22,7 @@
 #include "overflow.h"
 
 #include "account.h"
+#include "tunnels.h"
 
 /* linux/pkt_cls.h; BTF has no macros. */
 enum fg_tc_action {
@@ -34,9 +36,14 @@ enum fg_tc_action {
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* One way for every packet: totals, policy, ports, flow. Returns true when the packet is to be dropped. */
-static __always_inline bool fg_handle(struct fg_cursor *cursor, struct fg_packet *packet, enum fg_direction direction,
-                                      struct fg_weight *weight, __u32 segments)
+/*
+ * One way for every packet: totals, policy, ports, flow. Returns true when the packet is to be dropped.
+ *
+ * The way through tunnels is a copy in a function apart, chosen by fg_tunnels at each entry point: even a branch that is
+ * dead at load would change how clang lays out the way without them.
+ */
+static __always_inline bool fg_handle(struct fg_source source, struct fg_cursor *cursor, struct fg_packet *packet,
+                                      enum fg_direction direction, struct fg_weight *weight, __u32 segments)
 {
     __u32 zero = 0;
     struct fg_table table;
@@ -47,28 +54,37 @@ static __always_inline bool fg_handle(struct fg_cursor *cursor, struct fg_packet
     packet->key.slot = fg_slot;
     fg_parse_network(cursor, packet, fg_link_type);
     fg_parse_transport(cursor, packet);
+    struct fg_outside outside;
+    if (source.tunnels)
+        fg_enter_tunnels(source, packet, &outside);
     if (segments > 1) {
         /* tc ingress: what GRO merged had a header each. */
         weight->packets = segments;
         weight->bytes += (segments - 1) * packet->header_length;
     }
     fg_add(&table.counters->total, weight);
-    bool dropped = fg_is_blocked(control, packet, direction, weight);
+    bool dropped = (source.tunnels && fg_is_blocked_outside(control, &outside, direction, weight)) ||
+                   fg_is_blocked(control, packet, direction, weight);
     if (dropped)
         fg_add(&table.counters->dropped, weight);
     fg_count_flow(&table, packet, weight, direction, dropped);
     return dropped;
 }
 
-SEC("xdp.frags")
-int fg_xdp(struct xdp_md *context)
+static __always_inline int fg_handle_xdp(struct xdp_md *context, bool tunnels)
 {
     struct fg_cursor cursor = {(void *)(long)context->data, (void *)(long)context->data_end};
     struct fg_packet packet = {};
     struct fg_weight weight = {1, bpf_xdp_get_buff_len(context)};
 
-    return fg_handle(&cursor, &packet, FG_RX, &weight, 1) ? XDP_DROP : XDP_PASS;
+    return fg_handle((struct fg_source){context, true, tunnels}, &cursor, &packet, FG_RX, &weight, 1) ? XDP_DROP
+                                                                                                      : XDP_PASS;
 }
+
+static __noinline int fg_xdp_with_tunnels(struct xdp_md *context) { return fg_handle_xdp(context, true); }
+
+SEC("xdp.frags")
+int fg_xdp(struct xdp_md *context) { return fg_tunnels ? fg_xdp_with_tunnels(context) : fg_handle_xdp(context, false); }
 
 /*
  * The tag that the kernel or the device keeps beside the frame. Returns the bytes that it takes in the device's own
@@ -86,11 +102,11 @@ static __always_inline __u32 fg_restore_vlan(const struct __sk_buff *skb, struct
 }
 
 /* A function of its own: inlined, clang merges the context accesses around the call into ones that verifiers refuse. */
-static __noinline void fg_linearize(struct __sk_buff *skb)
+static __noinline void fg_linearize(struct __sk_buff *skb, __u32 enough)
 {
     __u32 length = skb->len;
     long linear = (long)skb->data_end - (long)skb->data;
-    if (linear >= FG_LINEAR_ENOUGH || linear >= length)
+    if (linear >= enough || linear >= length)
         return;
     bpf_skb_pull_data(skb, length < FG_PULL_LENGTH ? length : FG_PULL_LENGTH);
 }
@@ -103,33 +119,49 @@ static __always_inline __u32 fg_segments(const struct __sk_buff *skb)
     return skb->gso_size ? (skb->len + skb->gso_size - 1) / skb->gso_size : 1;
 }
 
-SEC("tc")
-int fg_tc_egress(struct __sk_buff *skb)
+static __always_inline int fg_handle_egress(struct __sk_buff *skb, bool tunnels)
 {
     struct fg_packet packet = {};
     __u32 tag = fg_restore_vlan(skb, &packet, FG_DEVICE_INSERTS_TAGS);
-    fg_linearize(skb);
+    fg_linearize(skb, tunnels ? FG_PULL_LENGTH : FG_LINEAR_ENOUGH);
 
     struct fg_cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
     __u32 segments = fg_segments(skb);
     /* The kernel has put the headers of all segments into wire_len already. */
     struct fg_weight weight = {segments, skb->wire_len + tag * segments};
 
-    return fg_handle(&cursor, &packet, FG_TX, &weight, 1) ? FG_TC_DROP : FG_TC_NEXT;
+    return fg_handle((struct fg_source){skb, false, tunnels}, &cursor, &packet, FG_TX, &weight, 1) ? FG_TC_DROP
+                                                                                                   : FG_TC_NEXT;
 }
 
+static __noinline int fg_egress_with_tunnels(struct __sk_buff *skb) { return fg_handle_egress(skb, true); }
+
 SEC("tc")
-int fg_tc_ingress(struct __sk_buff *skb)
+int fg_tc_egress(struct __sk_buff *skb)
+{
+    return fg_tunnels ? fg_egress_with_tunnels(skb) : fg_handle_egress(skb, false);
+}
+
+static __always_inline int fg_handle_ingress(struct __sk_buff *skb, bool tunnels)
 {
     struct fg_packet packet = {};
     __u32 tag = fg_restore_vlan(skb, &packet, FG_DEVICE_STRIPS_TAGS);
-    fg_linearize(skb);
+    fg_linearize(skb, tunnels ? FG_PULL_LENGTH : FG_LINEAR_ENOUGH);
 
     struct fg_cursor cursor = {(void *)(long)skb->data, (void *)(long)skb->data_end};
     __u32 segments = fg_segments(skb);
     struct fg_weight weight = {1, skb->len + tag * segments};
 
-    return fg_handle(&cursor, &packet, FG_RX, &weight, segments) ? FG_TC_DROP : FG_TC_NEXT;
+    return fg_handle((struct fg_source){skb, false, tunnels}, &cursor, &packet, FG_RX, &weight, segments) ? FG_TC_DROP
+                                                                                                          : FG_TC_NEXT;
+}
+
+static __noinline int fg_ingress_with_tunnels(struct __sk_buff *skb) { return fg_handle_ingress(skb, true); }
+
+SEC("tc")
+int fg_tc_ingress(struct __sk_buff *skb)
+{
+    return fg_tunnels ? fg_ingress_with_tunnels(skb) : fg_handle_ingress(skb, false);
 }
 
 /* Ties jiffies, in which records keep time, to the clocks of user space. */

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 #include <unistd.h>
 
 namespace flowguard {
@@ -15,15 +16,17 @@ namespace {
 struct Options {
     std::vector<std::string> interfaces;
     std::string xdp_mode = "auto";
+    std::optional<bool> tunnels;
     bool foreground = false;
     bool dry_run = false;
 };
 
 Result<Json> ask(const Context &context, const Options &options)
 {
-    return context.client().post(
-        "/v1/attach",
-        {{"interfaces", options.interfaces}, {"xdp_mode", options.xdp_mode}, {"dry_run", options.dry_run}});
+    Json request{{"interfaces", options.interfaces}, {"xdp_mode", options.xdp_mode}, {"dry_run", options.dry_run}};
+    if (options.tunnels)
+        request["tunnels"] = *options.tunnels;
+    return context.client().post("/v1/attach", request);
 }
 
 DaemonRun daemon_run(const Context &context, const Options &options)
@@ -33,6 +36,7 @@ DaemonRun daemon_run(const Context &context, const Options &options)
             .config = context.config,
             .interfaces = options.interfaces,
             .xdp_mode = options.xdp_mode,
+            .tunnels = options.tunnels,
             .verbose = context.verbose,
             .exit_when_idle = true};
 }
@@ -80,6 +84,8 @@ Run build_attach(CLI::App &command)
     command.add_option("interfaces", options->interfaces, "Names of interfaces, as 'ip link' shows them")->required();
     command.add_option("--xdp-mode", options->xdp_mode, "auto: native XDP, else tc; native; generic; off: tc")
         ->capture_default_str();
+    command.add_flag("--tunnels,!--no-tunnels", options->tunnels,
+                     "Count the flows inside VXLAN, GRE, IP-in-IP and PPPoE, instead of the tunnels");
     command.add_flag("--foreground", options->foreground, "Be the daemon, and stay in the foreground");
     command.add_flag("--dry-run", options->dry_run, "Check, and change nothing");
     return [options](const Context &context) -> Result<void> {

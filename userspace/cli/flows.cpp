@@ -32,12 +32,18 @@ std::string endpoint(const Json &flow, const char *ip, const char *port)
     return fmt::format("{}{}{}:{}", v6 ? "[" : "", address, v6 ? "]" : "", flow.value(port, 0));
 }
 
+/// Where a flow was seen: a flow inside a tunnel is another one than the same addresses outside.
+std::string place(const Json &flow)
+{
+    return flow.value("in_iface", "") + (flow.at("flowguard").value("tunneled", false) ? " tunnel" : "");
+}
+
 void add_row(Table &table, const Json &flow)
 {
     const Json &counts = flow.at("flow");
     const Json &own = flow.at("flowguard");
     table.add({flow.value("proto", ""), endpoint(flow, "src_ip", "src_port"), endpoint(flow, "dest_ip", "dest_port"),
-               flow.value("in_iface", ""), own.value("direction", ""), counts.value("state", ""),
+               place(flow), own.value("direction", ""), counts.value("state", ""),
                format_count(counts.value("pkts_toserver", 0.0)), format_count(counts.value("pkts_toclient", 0.0)),
                format_bytes(counts.value("bytes_toserver", 0.0)), format_bytes(counts.value("bytes_toclient", 0.0)),
                format_count(own.value("dropped_packets", 0.0)), format_rate(own.value("rate_bps", 0.0), RateUnit::Bits),

@@ -76,6 +76,10 @@ void print(const Json &status)
                            grouped(status.at("flow_table").value("capacity", std::uint64_t{0})),
                            format_bytes(status.value("kernel_memory_bytes", 0.0)),
                            format_bytes(status.value("kernel_memory_measured_bytes", 0.0))));
+    for (const Json &interface : interfaces)
+        if (interface.value("tunnels", false))
+            print_line(fmt::format("{}: flows inside tunnels are counted, not the tunnels",
+                                   clean(interface.value("name", ""))));
     for (const Json &feature : status.at("features"))
         print_line(clean(feature.get<std::string>()));
 }

@@ -62,8 +62,9 @@ void update(sha1_ctx &sha1, std::uint16_t word)
 std::string community_id(const FlowKey &key)
 {
     Ends ends{wire_bytes(key.client), wire_bytes(key.server), key.client_port, key.server_port};
-    const bool with_ports = key.flags == 0 && (key.proto == FG_PROTO_TCP || key.proto == FG_PROTO_UDP ||
-                                               key.proto == FG_PROTO_SCTP || is_icmp(key.proto));
+    const bool with_ports = (key.flags & FG_KEY_NO_PORTS) == 0 &&
+                            (key.proto == FG_PROTO_TCP || key.proto == FG_PROTO_UDP || key.proto == FG_PROTO_SCTP ||
+                             is_icmp(key.proto));
     bool one_way = false;
     if (with_ports && is_icmp(key.proto)) {
         const std::uint8_t counterpart = icmp_counterpart(key.proto, static_cast<std::uint8_t>(key.client_port),

@@ -129,8 +129,8 @@ void settle_state(Entry &entry)
     } else if (tcp && (client & server & FG_TCP_FIN)) {
         flow.state = FlowState::Closed;
         flow.reason = FlowReason::Fin;
-    } else if (tcp && !flow.key.flags ? (client & server & FG_TCP_ACK) != 0
-                                      : entry.delivered[0] && entry.delivered[1]) {
+    } else if (tcp && !(flow.key.flags & FG_KEY_NO_PORTS) ? (client & server & FG_TCP_ACK) != 0
+                                                          : entry.delivered[0] && entry.delivered[1]) {
         flow.state = FlowState::Established;
     }
 }

@@ -70,6 +70,7 @@ Json interface_to_json(const InterfaceStatus &interface)
               {"present", interface.present},
               {"ingress", hook_to_json(interface.ingress_hook, interface.ingress_program_id)},
               {"egress", hook_to_json(interface.egress_hook, interface.egress_program_id)},
+              {"tunnels", interface.tunnels},
               {"rx", volume_to_json(interface.rx)},
               {"tx", volume_to_json(interface.tx)},
               {"flows", both_to_json(interface.rx.flows, interface.tx.flows)},
@@ -127,7 +128,7 @@ void put_flow_names(Json &json, const FlowKey &key)
     if (ports)
         json["dest_port"] = key.server_port;
     json["proto"] = protocol_name(key.proto);
-    if (is_icmp(key.proto) && key.flags == 0) {
+    if (is_icmp(key.proto) && (key.flags & FG_KEY_NO_PORTS) == 0) {
         json["icmp_type"] = key.client_port;
         json["icmp_code"] = key.server_port;
     }
@@ -147,7 +148,7 @@ Json flow_to_json(const Flow &flow, const Snapshot &snapshot)
                     {"start", format_time(flow.start)},         {"end", format_time(flow.last)},
                     {"age", (flow.last - flow.start) / second}, {"state", state_name(flow.state)},
                     {"reason", reason_name(flow.reason)}};
-    if (flow.key.proto == FG_PROTO_TCP && flow.key.flags == 0)
+    if (flow.key.proto == FG_PROTO_TCP && (flow.key.flags & FG_KEY_NO_PORTS) == 0)
         json["tcp"] = tcp_to_json(flow);
     Rates bits = flow.bits_to_server.rates(snapshot.clock);
     bits += flow.bits_to_client.rates(snapshot.clock);
@@ -158,6 +159,8 @@ Json flow_to_json(const Flow &flow, const Snapshot &snapshot)
                          {"rate_pps", flow.packets_both.rates(snapshot.clock).over_2s}};
     if (flow.key.flags & FG_KEY_FRAGMENT)
         json["flowguard"]["fragments"] = true;
+    if (flow.key.flags & FG_KEY_TUNNELED)
+        json["flowguard"]["tunneled"] = true;
     return json;
 }
 

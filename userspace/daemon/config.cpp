@@ -58,6 +58,15 @@ std::optional<std::string> read_interfaces(const toml::node &node, Config &confi
     return {};
 }
 
+std::optional<std::string> read_tunnels(const toml::node &node, Config &config)
+{
+    const auto value = node.value_exact<bool>();
+    if (!value)
+        return "must be true or false";
+    config.tunnels = *value;
+    return {};
+}
+
 std::optional<std::string> read_log_file(const toml::node &node, Config &config)
 {
     const auto text = node.value_exact<std::string>();
@@ -78,6 +87,7 @@ const std::map<std::string, Read, std::less<>> &keys()
         {"log_file", read_log_file},
         {"protect", read_addresses},
         {"interfaces", read_interfaces},
+        {"tunnels", read_tunnels},
         {"max_flows",
          number(100, 100'000'000, [](Config &c, std::int64_t v) { c.flows.max_flows = static_cast<std::size_t>(v); })},
         {"max_ended",

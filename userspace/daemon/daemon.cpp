@@ -80,7 +80,7 @@ Result<Json> attach_first(Engine &engine, std::vector<std::string> names, const 
     const auto mode = parse_xdp_mode(run.xdp_mode);
     if (!mode)
         return std::unexpected(mode.error());
-    auto attached = engine.attach(names, *mode, false);
+    auto attached = engine.attach(names, *mode, run.tunnels, false);
     if (!attached && !engine.has_interfaces())
         (void)engine.detach({}, false);
     return attached;

@@ -10,6 +10,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <optional>
 #include <unistd.h>
 
 namespace flowguard {
@@ -204,7 +205,10 @@ Result<Json> Endpoints::attach(const Json &body)
     const auto names = body.value("interfaces", std::vector<std::string>());
     if (names.empty())
         return fail(ExitCode::Usage, "attach needs the name of an interface; 'ip link' lists them");
-    return engine_.attach(names, *mode, body.value("dry_run", false));
+    std::optional<bool> tunnels;
+    if (body.contains("tunnels"))
+        tunnels = body.at("tunnels").get<bool>();
+    return engine_.attach(names, *mode, tunnels, body.value("dry_run", false));
 }
 
 Result<Json> Endpoints::detach(const Json &body)

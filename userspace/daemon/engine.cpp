@@ -40,6 +40,13 @@ std::uint64_t bits(const fg_volume &volume) { return volume.bytes * 8; }
 
 Volume volume_of(const fg_volume &volume) { return {volume.packets, volume.bytes}; }
 
+Error attached_otherwise(const std::string &name, bool tunnels)
+{
+    return {ExitCode::Failed, fmt::format("{0} is attached {1} tunnels, and its flows would change their meaning: "
+                                          "'flowguard detach {0}' first, then attach it {2} tunnels",
+                                          name, tunnels ? "without" : "with", tunnels ? "with" : "without")};
+}
+
 } // namespace
 
 Engine::Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock clock)
@@ -210,11 +217,11 @@ void Engine::settle(std::uint32_t slot)
 void Engine::reattach(std::uint32_t slot)
 {
     const std::string name = maps_.interfaces[slot].name;
-    const auto mode = static_cast<XdpMode>(maps_.interfaces[slot].xdp_mode);
+    const AttachOptions options = attachments_.options(slot);
     const fg_interface before = maps_.interfaces[slot];
     auto device = find_device(name);
     attachments_.release(slot);
-    auto note = device ? attachments_.attach(*device, mode, slot) : std::unexpected(device.error());
+    auto note = device ? attachments_.attach(*device, options, slot) : std::unexpected(device.error());
     Port &port = ports_[slot];
     if (note) {
         spdlog::warn("attached {} again: its device was replaced, or somebody took the programs off", name);
@@ -257,6 +264,7 @@ InterfaceStatus Engine::describe(std::uint32_t slot) const
                            .egress_hook = std::string(hook_name(entry.egress_hook)),
                            .ingress_program_id = entry.ingress_program_id,
                            .egress_program_id = entry.egress_program_id,
+                           .tunnels = attachments_.options(slot).tunnels,
                            .note = ports_[slot].note,
                            .rx = totals(slot, FG_RX),
                            .tx = totals(slot, FG_TX),
@@ -353,12 +361,14 @@ Json Engine::attached_json(const std::vector<std::string> &names, bool changed) 
         list.push_back({{"name", name},
                         {"ingress", {{"hook", status.ingress_hook}, {"program_id", status.ingress_program_id}}},
                         {"egress", {{"hook", status.egress_hook}, {"program_id", status.egress_program_id}}},
+                        {"tunnels", status.tunnels},
                         {"note", status.note}});
     }
     return Json{{"changed", changed}, {"interfaces", list}};
 }
 
-Result<Json> Engine::attach(const std::vector<std::string> &names, XdpMode mode, bool dry_run)
+Result<Json> Engine::attach(const std::vector<std::string> &names, XdpMode mode, std::optional<bool> tunnels,
+                            bool dry_run)
 {
     const std::lock_guard lock(mutex_);
     std::vector<Device> missing;
@@ -366,13 +376,15 @@ Result<Json> Engine::attach(const std::vector<std::string> &names, XdpMode mode,
         auto device = find_device(name);
         if (!device)
             return std::unexpected(device.error());
-        if (!attachments_.find(name) &&
-            std::ranges::none_of(missing, [&](const Device &other) { return other.name == name; }))
+        const auto slot = attachments_.find(name);
+        if (slot && tunnels && attachments_.options(*slot).tunnels != *tunnels)
+            return std::unexpected(attached_otherwise(name, *tunnels));
+        if (!slot && std::ranges::none_of(missing, [&](const Device &other) { return other.name == name; }))
             missing.push_back(std::move(*device));
     }
     if (missing.empty() || dry_run)
         return attached_json(names, !missing.empty());
-    if (auto attached = attach_all(missing, mode); !attached)
+    if (auto attached = attach_all(missing, {mode, tunnels.value_or(config_.tunnels)}); !attached)
         return attached;
     if (auto drained = drain(); !drained)
         return std::unexpected(drained.error());
@@ -380,7 +392,7 @@ Result<Json> Engine::attach(const std::vector<std::string> &names, XdpMode mode,
     return attached_json(names, true);
 }
 
-Result<Json> Engine::attach_all(const std::vector<Device> &devices, XdpMode mode)
+Result<Json> Engine::attach_all(const std::vector<Device> &devices, const AttachOptions &options)
 {
     std::vector<std::uint32_t> done;
     for (const Device &device : devices) {
@@ -389,7 +401,7 @@ Result<Json> Engine::attach_all(const std::vector<Device> &devices, XdpMode mode
         if (slot) {
             ports_[*slot] = {};
             drain_.reset_slot(*slot);
-            note = attachments_.attach(device, mode, *slot);
+            note = attachments_.attach(device, options, *slot);
         }
         if (!note) {
             for (const std::uint32_t attached : done)

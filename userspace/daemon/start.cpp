@@ -30,6 +30,8 @@ std::vector<std::string> arguments(const DaemonRun &run)
         list.emplace_back("-v");
     list.insert(list.end(), {"daemon", "--exit-when-idle", "--ready-fd", std::to_string(ready_descriptor), "--xdp-mode",
                              run.xdp_mode});
+    if (run.tunnels)
+        list.emplace_back(*run.tunnels ? "--tunnels" : "--no-tunnels");
     for (const std::string &name : run.interfaces)
         list.insert(list.end(), {"--attach", name});
     return list;

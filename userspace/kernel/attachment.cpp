@@ -165,9 +165,15 @@ Result<Attachments::Hooked> Attachments::attach_ingress(const Programs &programs
     return attach_tc(programs.tc_ingress(), device, FG_RX, slot);
 }
 
-Result<std::string> Attachments::attach(const Device &device, XdpMode mode, std::uint32_t slot)
+AttachOptions Attachments::options(std::uint32_t slot) const
 {
-    auto programs = Programs::load(maps_, device, slot);
+    const fg_interface &entry = maps_.interfaces[slot];
+    return {.xdp_mode = static_cast<XdpMode>(entry.xdp_mode), .tunnels = (entry.flags & FG_INTERFACE_TUNNELS) != 0};
+}
+
+Result<std::string> Attachments::attach(const Device &device, const AttachOptions &options, std::uint32_t slot)
+{
+    auto programs = Programs::load(maps_, device, slot, options.tunnels);
     if (!programs)
         return std::unexpected(programs.error());
     std::string note;
@@ -176,11 +182,12 @@ Result<std::string> Attachments::attach(const Device &device, XdpMode mode, std:
     fg_interface &entry = maps_.interfaces[slot];
     entry = {};
     device.name.copy(entry.name, sizeof entry.name - 1);
-    entry.xdp_mode = static_cast<__u8>(mode);
+    entry.xdp_mode = static_cast<__u8>(options.xdp_mode);
+    entry.flags = options.tunnels ? FG_INTERFACE_TUNNELS : 0;
     entry.vlan_offloads = device.vlan_offloads;
     entry.ifindex = device.ifindex;
 
-    auto ingress = attach_ingress(*programs, device, mode, slot, note);
+    auto ingress = attach_ingress(*programs, device, options.xdp_mode, slot, note);
     if (!ingress) {
         undo(slot);
         return std::unexpected(ingress.error());

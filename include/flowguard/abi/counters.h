@@ -100,6 +100,10 @@ enum fg_vlan_offload {
     FG_DEVICE_INSERTS_TAGS = 2, /* on transmit, after counting */
 };
 
+enum fg_interface_flags {
+    FG_INTERFACE_TUNNELS = 1, /* flows inside tunnels are counted instead of the tunnels' own */
+};
+
 struct fg_interface {
     __u32 ifindex; /* 0: slot is free */
     __u8 ingress_hook;
@@ -110,7 +114,7 @@ struct fg_interface {
     __u32 ingress_program_id;
     __u32 egress_program_id;
     __u32 vlan_offloads; /* enum fg_vlan_offload, ORed */
-    __u32 pad;
+    __u32 flags;         /* enum fg_interface_flags, ORed */
 };
 FG_STATIC_ASSERT(sizeof(struct fg_interface) == 40);
 

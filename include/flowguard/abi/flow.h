@@ -27,7 +27,9 @@ enum fg_kind {
 enum fg_key_flags {
     FG_KEY_FRAGMENT = 1,  /* fragments after the first: ports are 0, because they are not in the packet */
     FG_KEY_TRUNCATED = 2, /* the packet ends, or the IPv6 header chain goes on, before the ports */
+    FG_KEY_TUNNELED = 4,  /* the flow inside a tunnel, which is never the same as one outside */
 };
+#define FG_KEY_NO_PORTS (FG_KEY_FRAGMENT | FG_KEY_TRUNCATED)
 
 struct fg_flow_key {
     __u8 src[16];

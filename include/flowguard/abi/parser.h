@@ -227,7 +227,7 @@ FG_INLINE void fg_parse_tcp(struct fg_cursor *cursor, struct fg_packet *packet)
 FG_INLINE void fg_parse_transport(struct fg_cursor *cursor, struct fg_packet *packet)
 {
     struct fg_flow_key *key = &packet->key;
-    if (key->kind > FG_KIND_IPV6 || key->flags)
+    if (key->kind > FG_KIND_IPV6 || (key->flags & FG_KEY_NO_PORTS))
         return;
     const __u8 *header = cursor->position;
     if (fg_has_ports(key->proto)) {

@@ -34,7 +34,8 @@ struct InterfaceStatus {
     std::string egress_hook;
     std::uint32_t ingress_program_id = 0;
     std::uint32_t egress_program_id = 0;
-    std::string note; ///< why this hook was chosen, or what is wrong; empty when there is nothing to say
+    bool tunnels = false; ///< the flow inside a tunnel is counted instead of the tunnel's own
+    std::string note;     ///< why this hook was chosen, or what is wrong; empty when there is nothing to say
     DirectionTotals rx;
     DirectionTotals tx;
     std::map<std::string, std::uint64_t> losses; ///< named counters; zero ones are left out

@@ -18,6 +18,7 @@ struct Config {
     std::string log_file;                ///< empty: standard error
     std::vector<IpAddress> protect;      ///< never blocked without --force
     std::vector<std::string> interfaces; ///< attached at start
+    bool tunnels = false;                ///< of interfaces that are attached without a word about it
     FlowTableConfig flows;
 };
 

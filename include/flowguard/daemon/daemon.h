@@ -17,6 +17,7 @@ struct DaemonRun {
     std::optional<std::filesystem::path> config; ///< none: the default file, if it is there
     std::vector<std::string> interfaces;
     std::string xdp_mode = "auto";
+    std::optional<bool> tunnels; ///< none: as the configuration says
     bool verbose = false;
     int ready_fd = -1;           ///< gets one line of JSON when the first tick is drained, or the error
     bool exit_when_idle = false; ///< end when nothing is attached any more

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace flowguard {
 
@@ -28,8 +29,9 @@ class Engine {
     Result<void> tick();
     std::shared_ptr<const Snapshot> snapshot() const;
 
-    /// All of `names`, or none. The first tick has been drained when it returns.
-    Result<Json> attach(const std::vector<std::string> &names, XdpMode mode, bool dry_run);
+    /// All of `names`, or none. The first tick has been drained when it returns. `tunnels`: as the configuration says,
+    /// unless given; then an interface that is attached the other way is an error.
+    Result<Json> attach(const std::vector<std::string> &names, XdpMode mode, std::optional<bool> tunnels, bool dry_run);
     /// Without names: everything, and the maps go too. Names that are not attached are no error.
     Result<Json> detach(const std::vector<std::string> &names, bool dry_run);
     Result<Json> block(const Json &request, std::uint32_t uid);
@@ -68,7 +70,7 @@ class Engine {
     void sweep_blocks();
     DirectionTotals totals(std::uint32_t slot, fg_direction direction) const;
     Json attached_json(const std::vector<std::string> &names, bool changed) const;
-    Result<Json> attach_all(const std::vector<Device> &devices, XdpMode mode);
+    Result<Json> attach_all(const std::vector<Device> &devices, const AttachOptions &options);
     void detach_slot(std::uint32_t slot);
     void forget_slot(std::uint8_t slot);
     void publish_known_flows();

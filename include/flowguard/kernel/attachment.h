@@ -20,6 +20,11 @@ std::string_view xdp_mode_name(XdpMode mode);
 /// The contract's name of a hook: xdp-native, xdp-generic, tcx, clsact, off.
 std::string_view hook_name(std::uint8_t hook);
 
+struct AttachOptions {
+    XdpMode xdp_mode = XdpMode::Auto;
+    bool tunnels = false; ///< count the flow inside a tunnel instead of the tunnel's own
+};
+
 /// Puts programs on interfaces and takes them off. What is attached stands in the pinned fg_interfaces map and in pinned
 /// links, so that it outlives this process and any later one can take it off.
 class Attachments {
@@ -31,7 +36,9 @@ class Attachments {
 
     /// Attaches both directions in `slot`, or leaves everything as it was. Returns a note for the operator: why this
     /// hook; empty if there is nothing to say.
-    Result<std::string> attach(const Device &device, XdpMode mode, std::uint32_t slot);
+    Result<std::string> attach(const Device &device, const AttachOptions &options, std::uint32_t slot);
+    /// What the slot was attached with.
+    AttachOptions options(std::uint32_t slot) const;
     /// Takes the programs of a slot off and frees it. The device may be gone. False: the kernel still holds a program.
     bool detach(std::uint32_t slot);
     /// Takes off what is left of a device that vanished, but keeps the slot.

@@ -18,7 +18,8 @@ namespace flowguard {
 /// They stay loaded for as long as this object, a link or a filter holds them.
 class Programs {
   public:
-    static Result<Programs> load(const Maps &maps, const Device &device, std::uint32_t slot);
+    /// `tunnels`: count the flow inside a tunnel instead of the tunnel's own.
+    static Result<Programs> load(const Maps &maps, const Device &device, std::uint32_t slot, bool tunnels = false);
 
     Programs(Programs &&) noexcept;
     Programs &operator=(Programs &&) noexcept;
