@@ -17,18 +17,19 @@ struct fg_outside {
 
 /*
  * Global functions: the verifier checks them once, by themselves, and not again for every path through the outer
- * headers. They take the context, because packet pointers cannot be handed to a global function.
+ * headers. They take the context, because packet pointers cannot be handed to a global function. They ask for fg_tunnels,
+ * because Linux before 6.8 checks them also where nothing calls them.
  */
 __noinline int fg_decapsulate_xdp(struct xdp_md *context, struct fg_packet *packet)
 {
     struct fg_cursor frame = {(void *)(long)context->data, (void *)(long)context->data_end};
-    return packet ? fg_decapsulate(frame, packet) : 0;
+    return fg_tunnels && packet ? fg_decapsulate(frame, packet) : 0;
 }
 
 __noinline int fg_decapsulate_skb(struct __sk_buff *context, struct fg_packet *packet)
 {
     struct fg_cursor frame = {(void *)(long)context->data, (void *)(long)context->data_end};
-    return packet ? fg_decapsulate(frame, packet) : 0;
+    return fg_tunnels && packet ? fg_decapsulate(frame, packet) : 0;
 }
 
 /* Makes *packet the innermost one. */

@@ -35,12 +35,12 @@ void DatapathTest::TearDown()
     std::filesystem::remove(pins_);
 }
 
-void DatapathTest::load(std::uint32_t capacity, fg_link link)
+void DatapathTest::load(std::uint32_t capacity, fg_link link, bool tunnels)
 {
     auto maps = Maps::create(pins_, capacity);
     ASSERT_TRUE(maps) << maps.error().message;
     maps_.emplace(std::move(*maps));
-    auto programs = Programs::load(*maps_, Device{.name = "test", .ifindex = 1, .link = link, .up = true}, 3);
+    auto programs = Programs::load(*maps_, Device{.name = "test", .ifindex = 1, .link = link, .up = true}, 3, tunnels);
     ASSERT_TRUE(programs) << programs.error().message;
     programs_.emplace(std::move(*programs));
     drain_.emplace(*maps_);

@@ -22,7 +22,7 @@ class DatapathTest : public testing::Test {
     void SetUp() override;
     void TearDown() override;
 
-    void load(std::uint32_t capacity = 1024, fg_link link = FG_LINK_ETHERNET);
+    void load(std::uint32_t capacity = 1024, fg_link link = FG_LINK_ETHERNET, bool tunnels = false);
     /// The verdict: XDP_DROP (1), XDP_PASS (2).
     int run_xdp(const Packet &packet, unsigned times = 1);
     /// The verdict: -1 to go on, 2 to drop.

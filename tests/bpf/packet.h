@@ -58,6 +58,19 @@ class Packet {
         return word(source).word(destination).zeros(8).byte(0x50).byte(flags).zeros(6);
     }
     Packet &udp(std::uint16_t source, std::uint16_t destination) { return word(source).word(destination).zeros(4); }
+    Packet &vxlan(std::uint8_t flags = 0x08) { return byte(flags).zeros(3).word(0).word(7 << 8); }
+    /// RFC 2890: each of checksum (0x8000), key (0x2000) and sequence number (0x1000) adds four bytes.
+    Packet &gre(std::uint16_t type, std::uint16_t flags = 0)
+    {
+        const unsigned words = (flags >> 15 & 1U) + (flags >> 13 & 1U) + (flags >> 12 & 1U);
+        return word(flags).word(type).zeros(4 * words);
+    }
+    Packet &pppoe(std::uint16_t protocol, std::uint8_t version_and_type = 0x11)
+    {
+        return byte(version_and_type).byte(0).word(1).word(0).word(protocol);
+    }
+    /// RFC 1661: with the protocol field compressed into one byte.
+    Packet &pppoe_short(std::uint8_t protocol) { return byte(0x11).byte(0).word(1).word(0).byte(protocol); }
     Packet &icmp(std::uint8_t type, std::uint8_t code) { return byte(type).byte(code).zeros(6); }
     Packet &zeros(unsigned count)
     {

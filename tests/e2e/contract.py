@@ -67,13 +67,15 @@ BOTH = {"rx_packets": count, "rx_bytes": count, "tx_packets": count, "tx_bytes":
 RATES = {"2s": number, "10s": number, "40s": number}
 
 VERSION = {"version": text, "abi": count}
-ATTACH = {"changed": truth, "interfaces": [{"name": text, "ingress": HOOK, "egress": HOOK, "note": text}]}
+ATTACH = {"changed": truth,
+          "interfaces": [{"name": text, "ingress": HOOK, "egress": HOOK, "tunnels": truth, "note": text}]}
 DETACH = {"changed": truth, "interfaces": [text], "ending": truth}
 STATUS = {
     "version": text,
     "daemon": {"pid": count, "since": time, "tick_ms": count, "ticks": count},
-    "interfaces": [{"name": text, "ifindex": count, "ingress": HOOK, "egress": HOOK, "rx": SIDE, "tx": SIDE,
-                    "flows": BOTH, "overflow": BOTH, "non_ip": BOTH, "accounted": only(1.0), "losses": {}}],
+    "interfaces": [{"name": text, "ifindex": count, "ingress": HOOK, "egress": HOOK, "tunnels": truth,
+                    "rx": SIDE, "tx": SIDE, "flows": BOTH, "overflow": BOTH, "non_ip": BOTH,
+                    "accounted": only(1.0), "losses": {}}],
     "flow_table": {"active": count, "capacity": count},
     "policy": {"blocks": count, "allows": count, "limits": count},
     "incidents": {"open": count},
@@ -87,7 +89,7 @@ FLOW = FLOW_NAMES | {
              "reason": one_of("active", "timeout", "fin", "rst", "evicted")},
     "tcp?": {"tcp_flags_ts": flags, "tcp_flags_tc": flags, "syn": truth, "fin": truth, "rst": truth},
     "flowguard": {"direction": DIRECTION, "dropped_packets": count, "dropped_bytes": count, "rate_bps": number,
-                  "rate_pps": number},
+                  "rate_pps": number, "tunneled?": truth},
 }
 BLOCK = {"changed": truth, "id": count, "target": address, "dry_run": truth}
 UNBLOCK = {"changed": truth, "target?": address, "id?": count, "dry_run": truth}

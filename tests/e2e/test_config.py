@@ -22,6 +22,7 @@ MISTAKES = {
     "too large": ("idle_timeout = 999999999\n", ":1:16: 'idle_timeout'"),
     "negative": ("capacity = -64\n", ":1:12: 'capacity'"),
     "malformed address": ('protect = ["192.0.2.1", "hello"]\n', ":1:11: 'protect'"),
+    "no truth": ("tunnels = 1\n", ":1:11: 'tunnels'"),
     "no list": ('interfaces = "eth0"\n', ":1:14: 'interfaces'"),
     "twice": ("tick_ms = 100\ntick_ms = 200\n", ":2:"),
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Any bytes parse into a key that is within bounds and that both directions of a flow agree on. */
-#include "flowguard/abi/parser.h"
+#include "flowguard/abi/tunnel.h"
 #include "flowguard/core/biflow.h"
 
 #include <algorithm>
@@ -19,7 +19,8 @@ void require(bool holds)
 fg_packet parse(const std::vector<std::uint8_t> &bytes, fg_link link)
 {
     fg_packet packet{};
-    fg_cursor cursor{bytes.data(), bytes.data() + bytes.size()};
+    const fg_cursor frame{bytes.data(), bytes.data() + bytes.size()};
+    fg_cursor cursor = frame;
     fg_parse_network(&cursor, &packet, link);
     fg_parse_transport(&cursor, &packet);
     require(cursor.position >= bytes.data() && cursor.position <= bytes.data() + bytes.size());
@@ -39,10 +40,28 @@ void check(const fg_flow_key &key)
 {
     require(key.kind >= FG_KIND_IPV4 && key.kind <= FG_KIND_MALFORMED);
     require(key.vlan[0] <= FG_VLAN_ID_MASK && key.vlan[1] <= FG_VLAN_ID_MASK);
-    require(!key.flags || (key.sport == 0 && key.dport == 0));
+    require(!(key.flags & FG_KEY_NO_PORTS) || (key.sport == 0 && key.dport == 0));
     const auto one = flowguard::biflow_key(key);
     const auto other = flowguard::biflow_key(answer_to(key));
     require(std::memcmp(&one.key, &other.key, sizeof one.key) == 0);
+}
+
+/* Each tunnel taken off leaves an IP flow deeper in the packet; one that is not there leaves everything as it was. */
+void check_tunnels(const std::vector<std::uint8_t> &bytes, fg_packet packet)
+{
+    const fg_cursor frame{bytes.data(), bytes.data() + bytes.size()};
+    for (;;) {
+        const fg_packet outer = packet;
+        if (!fg_decapsulate(frame, &packet)) {
+            require(std::memcmp(&outer, &packet, sizeof outer) == 0);
+            return;
+        }
+        check(packet.key);
+        require(packet.key.kind <= FG_KIND_IPV6 && (packet.key.flags & FG_KEY_TUNNELED));
+        require(packet.header_length >= outer.header_length + 20);
+        require(packet.vlans == outer.vlans &&
+                std::memcmp(packet.key.vlan, outer.key.vlan, sizeof outer.key.vlan) == 0);
+    }
 }
 
 } // namespace
@@ -51,7 +70,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 {
     /* A copy of exactly this size, so that the address sanitizer sees a byte read beyond it. */
     const std::vector<std::uint8_t> bytes(data, data + size);
-    for (const auto link : {FG_LINK_ETHERNET, FG_LINK_RAW_IP})
-        check(parse(bytes, link).key);
+    for (const auto link : {FG_LINK_ETHERNET, FG_LINK_RAW_IP}) {
+        const fg_packet packet = parse(bytes, link);
+        check(packet.key);
+        require(!(packet.key.flags & FG_KEY_TUNNELED));
+        check_tunnels(bytes, packet);
+    }
     return 0;
 }

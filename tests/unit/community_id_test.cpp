@@ -37,6 +37,17 @@ TEST(CommunityId, PairsIcmpTypes)
               "1:NdobDX8PQNJbAyfkWxhtL2Pqp5w=");
 }
 
+TEST(CommunityId, InsideATunnelIsTheSame)
+{
+    EXPECT_EQ(community_id({.client = IpAddress::parse("128.232.110.120").value(),
+                            .server = IpAddress::parse("66.35.250.204").value(),
+                            .client_port = 34855,
+                            .server_port = 80,
+                            .proto = FG_PROTO_TCP,
+                            .flags = FG_KEY_TUNNELED}),
+              "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+}
+
 TEST(CommunityId, OtherProtocolsHaveNoPorts)
 {
     EXPECT_EQ(id("10.1.24.4", "10.1.12.1", 46, 0, 0), "1:/nQI4Rh/TtY3mf0R2gJFBkVlgS4=");

@@ -25,14 +25,15 @@ class ConfigTest : public testing::Test {
 
 TEST_F(ConfigTest, ReadsEveryKindOfValue)
 {
-    const auto config = read(
-        "capacity = 1024\ntick_ms = 200\nprotect = ['192.0.2.1', '2001:db8::1']\n"
-        "interfaces = ['eth0']\nidle_timeout = 5\nmax_flows = 1000\nlog_file = '/var/log/flowguard.log'\n");
+    const auto config = read("capacity = 1024\ntick_ms = 200\nprotect = ['192.0.2.1', '2001:db8::1']\n"
+                             "interfaces = ['eth0']\ntunnels = true\nidle_timeout = 5\nmax_flows = 1000\nlog_file = "
+                             "'/var/log/flowguard.log'\n");
     ASSERT_TRUE(config) << config.error().message;
     EXPECT_EQ(config->capacity, 1024U);
     EXPECT_EQ(config->tick_ms, 200U);
     EXPECT_EQ(config->protect.size(), 2U);
     EXPECT_EQ(config->interfaces, std::vector<std::string>{"eth0"});
+    EXPECT_TRUE(config->tunnels);
     EXPECT_EQ(config->flows.idle_timeout, std::chrono::seconds(5));
     EXPECT_EQ(config->flows.max_flows, 1000U);
 }
@@ -51,6 +52,7 @@ TEST_F(ConfigTest, NamesLineAndColumn)
     wrong("tick_ms = 1\n", "from 100 to 1000");
     wrong("protect = ['1.2.3']\n", "'1.2.3' is not an IP address");
     wrong("protect = 'x'\n", "list");
+    wrong("tunnels = 'yes'\n", "true or false");
 }
 
 TEST_F(ConfigTest, AMissingFileIsTheDefaultsUnlessAskedFor)

@@ -65,6 +65,21 @@ TEST_F(FlowTableTest, JoinsBothDirections)
     EXPECT_EQ(flow.to_server + flow.to_client, (Volume{31, 31060}));
 }
 
+TEST_F(FlowTableTest, AFlowInsideATunnelIsOneOfItsOwnAndTcpAsAnyOther)
+{
+    start();
+    add(to_server(syn), FG_RX);
+    add(to_server(syn).key_flags(FG_KEY_TUNNELED), FG_RX);
+    add(to_client(syn).key_flags(FG_KEY_TUNNELED), FG_TX);
+    EXPECT_EQ(table_->active().size(), 2U);
+    for (const Flow &flow : table_->active())
+        EXPECT_EQ(flow.state, FlowState::New) << "without ACK from both sides";
+    add(to_server(ack).key_flags(FG_KEY_TUNNELED), FG_RX);
+    add(to_client(ack).key_flags(FG_KEY_TUNNELED), FG_TX);
+    for (const Flow &flow : table_->active())
+        EXPECT_EQ(flow.state, flow.key.flags ? FlowState::Established : FlowState::New);
+}
+
 TEST_F(FlowTableTest, TheFirstSynMakesTheClientWhateverTheOrderOfRecords)
 {
     for (const bool answer_first : {false, true}) {

@@ -73,6 +73,21 @@ TEST(Json, FlowsFollowTheContract)
     EXPECT_EQ(json["flowguard"]["direction"], "in");
 }
 
+TEST(Json, AFlowInsideATunnelSaysSoAndIsOtherwiseTheSame)
+{
+    Flow inside = https();
+    inside.key.flags = FG_KEY_TUNNELED;
+    Json json = flow_to_json(inside, snapshot());
+    EXPECT_EQ(json["flowguard"]["tunneled"], true);
+    json["flowguard"].erase("tunneled");
+    EXPECT_EQ(json, flow_to_json(https(), snapshot()));
+
+    inside.key.proto = FG_PROTO_ICMP;
+    EXPECT_TRUE(flow_to_json(inside, snapshot()).contains("icmp_type"));
+    inside.key.flags |= FG_KEY_FRAGMENT;
+    EXPECT_FALSE(flow_to_json(inside, snapshot()).contains("icmp_type"));
+}
+
 TEST(Json, IcmpHasTypesInsteadOfPorts)
 {
     Flow ping = https();

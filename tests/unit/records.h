@@ -51,6 +51,11 @@ struct Record {
         value.tcp.rst = (flags & FG_TCP_RST) != 0;
         return *this;
     }
+    Record &key_flags(std::uint8_t flags)
+    {
+        value.key.flags = flags;
+        return *this;
+    }
     Record &slot(std::uint8_t number)
     {
         value.key.slot = number;

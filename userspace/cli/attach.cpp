@@ -84,8 +84,10 @@ Run build_attach(CLI::App &command)
     command.add_option("interfaces", options->interfaces, "Names of interfaces, as 'ip link' shows them")->required();
     command.add_option("--xdp-mode", options->xdp_mode, "auto: native XDP, else tc; native; generic; off: tc")
         ->capture_default_str();
-    command.add_flag("--tunnels,!--no-tunnels", options->tunnels,
-                     "Count the flows inside VXLAN, GRE, IP-in-IP and PPPoE, instead of the tunnels");
+    command.add_flag_function(
+        "--tunnels,!--no-tunnels", [options](std::int64_t count) { options->tunnels = count > 0; },
+        "Count the flows inside VXLAN, GRE, IP-in-IP and PPPoE, instead of the tunnels; without: as the configuration "
+        "says");
     command.add_flag("--foreground", options->foreground, "Be the daemon, and stay in the foreground");
     command.add_flag("--dry-run", options->dry_run, "Check, and change nothing");
     return [options](const Context &context) -> Result<void> {

@@ -70,14 +70,15 @@ FG_INLINE __u16 fg_open_gre(struct fg_cursor *cursor, struct fg_packet *inner)
     return type;
 }
 
-/* Sessions only: discovery has an EtherType of its own. */
+/* Sessions only: discovery has an EtherType of its own. RFC 1661: an odd first byte is the whole protocol field. */
 FG_INLINE __u16 fg_open_pppoe(struct fg_cursor *cursor, struct fg_packet *inner)
 {
     const __u8 *pppoe = cursor->position;
     if (!fg_has(cursor, 8) || pppoe[0] != FG_PPPOE_VERSION_AND_TYPE || pppoe[1] != 0)
         return 0;
-    __u16 protocol = fg_load16(pppoe + 6);
-    fg_advance(cursor, inner, 8);
+    __u32 short_field = pppoe[6] & 1;
+    __u16 protocol = short_field ? pppoe[6] : fg_load16(pppoe + 6);
+    fg_advance(cursor, inner, 8 - short_field);
     if (protocol == FG_PPP_IPV4)
         return FG_ETHER_IPV4;
     return protocol == FG_PPP_IPV6 ? (__u16)FG_ETHER_IPV6 : (__u16)0;
