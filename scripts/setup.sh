@@ -6,6 +6,7 @@
 #   run     what it takes to build and run flowguard
 #   lab     and to play the lab
 #   test    and to pass the tests
+#   bench   and to compare it in benchmarks
 # Without a word: all of it. Does not touch the network when nothing is missing.
 set -euo pipefail
 # shellcheck source=lib.sh
@@ -20,6 +21,7 @@ test_packages=(
     libgtest-dev libbenchmark-dev python3-pytest python3-scapy iputils-ping ethtool tcpdump clang-format clang-19
     clang-tidy-19 libclang-rt-19-dev shellcheck
 )
+bench_packages=(xdp-tools)
 log=$FG_LOGS/setup.log
 
 # missing PACKAGE...: those that are not installed.
@@ -69,13 +71,14 @@ install_packages()
 main()
 {
     local wanted=() packages=() set
-    for set in "${@:-test}"; do
+    for set in "${@:-bench}"; do
         case $set in
         run) wanted+=("${run_packages[@]}") ;;
         lab) wanted+=("${run_packages[@]}" "${lab_packages[@]}") ;;
         test) wanted+=("${run_packages[@]}" "${lab_packages[@]}" "${test_packages[@]}") ;;
+        bench) wanted+=("${run_packages[@]}" "${lab_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}") ;;
         -h | --help) print_help && exit ;;
-        *) die 2 "unknown word '$set'; use run, lab or test, as --help explains" ;;
+        *) die 2 "unknown word '$set'; use run, lab, test or bench, as --help explains" ;;
         esac
     done
     require_root

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowguard_subject.h"
+
+#include "flowguard/kernel/blocklist.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+
+namespace flowguard::bench {
+namespace {
+
+constexpr std::uint32_t slot = 1;
+constexpr std::uint32_t default_records = 65536;
+constexpr std::uint32_t first_host = 0x0a000000; /* 10.0.0.0 */
+
+/// Maps are pinned at birth; nothing is to be left in the file system if this process dies.
+Result<Maps> make_maps(std::uint32_t capacity)
+{
+    const std::filesystem::path pins = fmt::format("/sys/fs/bpf/flowguard-bench-{}", getpid());
+    std::error_code error;
+    std::filesystem::create_directory(pins, error);
+    if (error)
+        return fail(ExitCode::Failed,
+                    fmt::format("cannot make {}: {}; is the BPF file system mounted?", pins.string(), error.message()));
+    auto maps = Maps::create(pins, capacity);
+    Maps::unpin(pins);
+    std::filesystem::remove(pins, error);
+    return maps;
+}
+
+IpAddress address_of(std::uint32_t host)
+{
+    return IpAddress::parse(fmt::format("{}.{}.{}.{}", host >> 24, host >> 16 & 255, host >> 8 & 255, host & 255))
+        .value();
+}
+
+std::uint64_t packets_of(const fg_ledger_entry &entry)
+{
+    std::uint64_t packets = entry.flows.packets + entry.non_ip.packets;
+    for (const fg_volume &overflow : entry.overflow)
+        packets += overflow.packets;
+    return packets;
+}
+
+} // namespace
+
+Result<void> fill_blocklist(Maps &maps, std::uint32_t hosts, std::uint32_t prefixes)
+{
+    if (prefixes > 0)
+        return fail(ExitCode::Failed, "flowguard cannot block prefixes yet");
+    Blocklist blocks(maps);
+    for (std::uint32_t i = 0; i < hosts; i++) {
+        const BlockRequest request{.target = address_of(first_host + i), .lifetime = {}, .reason = "benchmark"};
+        if (const auto added = blocks.add(request, boot_time_ns(), real_time_ns()); !added)
+            return std::unexpected(added.error());
+    }
+    return {};
+}
+
+Result<std::unique_ptr<FlowguardSubject>> FlowguardSubject::load(std::uint64_t flows)
+{
+    const std::uint64_t wanted = std::max<std::uint64_t>(default_records, std::bit_ceil(flows));
+    const auto capacity = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, FG_MAX_CAPACITY));
+    if (const auto fits = check_capacity(capacity, possible_cpus(), physical_memory_bytes()); !fits)
+        return std::unexpected(fits.error());
+    auto maps = make_maps(capacity);
+    if (!maps)
+        return std::unexpected(maps.error());
+    auto programs = Programs::load(*maps, Device{.name = "bench", .ifindex = 1, .link = FG_LINK_ETHERNET, .up = true},
+                                   slot);
+    if (!programs)
+        return std::unexpected(programs.error());
+    return std::unique_ptr<FlowguardSubject>(new FlowguardSubject(std::move(*maps), std::move(*programs)));
+}
+
+Result<Counted> FlowguardSubject::drain()
+{
+    Counted counted;
+    if (auto drained = drain_.run([&](const fg_flow_record &, fg_direction) { counted.flows++; }); !drained)
+        return std::unexpected(drained.error());
+    const fg_ledger_entry &sums = drain_.ledger(slot, FG_RX);
+    counted.packets = packets_of(sums) - packets_of(seen_);
+    counted.dropped = sums.dropped.packets - seen_.dropped.packets;
+    if (sums.total.packets - seen_.total.packets != counted.packets)
+        return fail(ExitCode::Failed, fmt::format("flowguard's totals say {} packets, its flows and overflow {}",
+                                                  sums.total.packets - seen_.total.packets, counted.packets));
+    seen_ = sums;
+    return counted;
+}
+
+double FlowguardSubject::bytes_per_flow() const
+{
+    return static_cast<double>(map_memory(maps_.capacity(), maps_.cpus())) / maps_.capacity();
+}
+
+} // namespace flowguard::bench
