@@ -98,11 +98,12 @@ Result<void> run(const Arguments &arguments)
                                   output.sink<PacketCost>(
                                       "flows", [] { print_packet_head("Counting flows"); }, print_packets));
     if (done)
-        done = run_blocklist(*driver, *settings,
-                             output.sink<PacketCost>(
-                                 "blocklist",
-                                 [] { print_packet_head("Blocking (1,000 flows, random order, IPv4 UDP)"); },
-                                 print_packets));
+        done = run_blocklist(
+            *driver, *settings,
+            output.sink<PacketCost>(
+                "blocklist",
+                [] { print_packet_head("Blocking; 1,000 flows, random order, IPv4 UDP (xdp-filter counts no flows)"); },
+                print_packets));
     if (done)
         done = run_drain(*driver, *settings, output.sink<DrainCost>("drain", print_drain_head, print_drain));
     if (!done)

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <bit>
+
 namespace flowguard::bench {
 namespace {
 
@@ -23,8 +25,8 @@ struct List {
 
 std::string describe(const List &list)
 {
-    return list.prefixes ? fmt::format("{} hosts and {} prefixes", list.hosts, list.prefixes)
-                         : fmt::format("{} host{}", list.hosts, list.hosts == 1 ? "" : "s");
+    const std::string hosts = fmt::format("{} host{}", grouped(list.hosts), list.hosts == 1 ? "" : "s");
+    return list.prefixes ? fmt::format("{} and {} prefixes", hosts, grouped(list.prefixes)) : hosts;
 }
 
 /// Of a list shorter than a thousand hosts, each sends several flows.

@@ -140,7 +140,7 @@ Result<void> measure_hash(Driver &driver, unsigned rounds, DrainCost &lookup, Dr
 Result<void> run_drain(Driver &driver, const Settings &settings, const DrainSink &sink)
 {
     for (const std::uint64_t flows : {std::uint64_t{0}, std::uint64_t{10'000}, room}) {
-        const std::string name = fmt::format("{} active flows", flows);
+        const std::string name = fmt::format("{} active flows", grouped(flows));
         if (!settings.wants("drain", name))
             continue;
         std::vector<DrainCost> costs;

@@ -13,14 +13,6 @@ namespace {
 constexpr std::uint32_t usual_capacity = 65536;
 constexpr std::uint64_t filling = 1'000'000;
 
-std::string grouped(std::uint64_t number)
-{
-    std::string text = std::to_string(number);
-    for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
-        text.insert(static_cast<std::size_t>(at), 1, ',');
-    return text;
-}
-
 Case established(Frame frame, std::uint64_t flows)
 {
     return {.name = fmt::format("{} flow{}, {}", grouped(flows), flows == 1 ? "" : "s, random order",
@@ -65,9 +57,10 @@ Result<std::vector<PacketCost>> measure_pass(Driver &driver, const Settings &set
             return std::unexpected(timing.error());
         if (round == 0)
             continue; /* warming up */
-        cost.ns.push_back(timing->wall);
+        cost.ns.push_back(timing->cpu);
         cost.driver.push_back(0);
         cost.kernel.push_back(timing->kernel);
+        cost.wall.push_back(timing->wall);
     }
     return std::vector{cost};
 }

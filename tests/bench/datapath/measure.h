@@ -29,9 +29,10 @@ struct PacketCost {
     std::string unavailable;    ///< why there are no numbers; empty if there are
     std::string note;           ///< what to know when reading them
     std::uint64_t packets = 0;  ///< of one round
-    std::vector<double> ns;     ///< per packet, without the driver
+    std::vector<double> ns;     ///< per packet, without the driver, by this thread's CPU time
     std::vector<double> driver; ///< per packet, the driver with a program that does nothing
-    std::vector<double> kernel; ///< per packet, with the driver, by the kernel's clock
+    std::vector<double> kernel; ///< per packet, with the driver, by the kernel's own measurement
+    std::vector<double> wall;   ///< per packet, with the driver, with whatever else ran meanwhile
 };
 
 /// What the packets of a case are, and how its runs are made.
@@ -55,5 +56,7 @@ Result<std::vector<PacketCost>> measure(Driver &driver, const Settings &settings
                                         const std::vector<Contender> &contenders);
 
 double median(std::vector<double> values);
+/// 1,000,000
+std::string grouped(std::uint64_t number);
 
 } // namespace flowguard::bench

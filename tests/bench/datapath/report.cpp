@@ -56,8 +56,7 @@ void print_packet_head(const char *title)
 {
     fmt::print("\n{}\n", title);
     fmt::print(
-        "ns per packet of 64 bytes, without the driver; 'driver' is what was subtracted; 'times' is the ratio to "
-        "the first\n");
+        "ns of CPU time a packet; 'driver', which makes the packets, is subtracted; 'times': of the first line\n");
     fmt::print("  {:<22}{:>9}{:>9}{:>9}{:>9}{:>8}  {}\n", "", "median", "min", "max", "driver", "times", "");
 }
 
@@ -108,14 +107,14 @@ void print_drain(const std::vector<DrainCost> &costs)
 
 void print_memory(const std::vector<MemoryCost> &costs, unsigned cores)
 {
-    fmt::print("\nKernel memory\nbytes of all maps for each flow of capacity; flowguard's capacity is of each CPU and "
-               "direction ({} CPUs)\n",
+    fmt::print("\nKernel memory\nbytes of all maps for each flow of capacity; flowguard's tables are of each CPU ({}), "
+               "direction and\nepoch, and each has this capacity\n",
                cores);
     for (const MemoryCost &cost : costs) {
         if (!cost.unavailable.empty())
             print_unavailable(cost.subject, cost.unavailable);
         else
-            fmt::print("  {:<22}{:>9.1f}   capacity {}\n", cost.subject, cost.bytes_per_flow, cost.capacity);
+            fmt::print("  {:<22}{:>9.1f}   capacity {}\n", cost.subject, cost.bytes_per_flow, grouped(cost.capacity));
     }
 }
 
@@ -146,6 +145,7 @@ nlohmann::json to_json(const PacketCost &cost)
                  {"rounds_ns", cost.ns},
                  {"rounds_driver_ns", cost.driver},
                  {"rounds_kernel_ns", cost.kernel},
+                 {"rounds_wall_ns", cost.wall},
                  {"note", cost.note}});
     return json;
 }
