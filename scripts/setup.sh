@@ -21,7 +21,7 @@ test_packages=(
     libgtest-dev libbenchmark-dev python3-pytest python3-scapy iputils-ping ethtool tcpdump clang-format clang-19
     clang-tidy-19 libclang-rt-19-dev shellcheck
 )
-bench_packages=(xdp-tools)
+bench_packages=(xdp-tools nftables ipset iptables softflowd pmacct nfdump)
 log=$FG_LOGS/setup.log
 
 # missing PACKAGE...: those that are not installed.

@@ -6,13 +6,16 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <vector>
 
 namespace flowguard::bench {
 namespace {
 
 constexpr std::uint32_t slot = 1;
 constexpr std::uint32_t default_records = 65536;
-constexpr std::uint32_t first_host = 0x0a000000; /* 10.0.0.0 */
+constexpr std::uint32_t first_host = 0x0a000000;   /* 10.0.0.0 */
+constexpr std::uint32_t first_prefix = 0x0b000000; /* 11.0.0.0 */
+constexpr std::uint32_t max_blocks = 1U << 20;
 
 /// Maps are pinned at birth; nothing is to be left in the file system if this process dies.
 Result<Maps> make_maps(std::uint32_t capacity)
@@ -23,7 +26,7 @@ Result<Maps> make_maps(std::uint32_t capacity)
     if (error)
         return fail(ExitCode::Failed,
                     fmt::format("cannot make {}: {}; is the BPF file system mounted?", pins.string(), error.message()));
-    auto maps = Maps::create(pins, capacity);
+    auto maps = Maps::create(pins, capacity, max_blocks);
     Maps::unpin(pins);
     std::filesystem::remove(pins, error);
     return maps;
@@ -31,8 +34,9 @@ Result<Maps> make_maps(std::uint32_t capacity)
 
 IpAddress address_of(std::uint32_t host)
 {
-    return IpAddress::parse(fmt::format("{}.{}.{}.{}", host >> 24, host >> 16 & 255, host >> 8 & 255, host & 255))
-        .value();
+    const std::uint8_t bytes[4] = {static_cast<std::uint8_t>(host >> 24), static_cast<std::uint8_t>(host >> 16),
+                                   static_cast<std::uint8_t>(host >> 8), static_cast<std::uint8_t>(host)};
+    return IpAddress::from_v4(bytes);
 }
 
 std::uint64_t packets_of(const fg_ledger_entry &entry)
@@ -47,20 +51,20 @@ std::uint64_t packets_of(const fg_ledger_entry &entry)
 
 Result<void> fill_blocklist(Maps &maps, std::uint32_t hosts, std::uint32_t prefixes)
 {
-    if (prefixes > 0)
-        return fail(ExitCode::Failed, "flowguard cannot block prefixes yet");
-    Blocklist blocks(maps);
-    for (std::uint32_t i = 0; i < hosts; i++) {
-        const BlockRequest request{.target = address_of(first_host + i), .lifetime = {}, .reason = "benchmark"};
-        if (const auto added = blocks.add(request, boot_time_ns(), real_time_ns()); !added)
-            return std::unexpected(added.error());
-    }
-    return {};
+    std::vector<BlockRequest> requests;
+    const auto add = [&](const IpPrefix &target) {
+        requests.push_back({.target = target, .lifetime = {}, .reason = "benchmark"});
+    };
+    for (std::uint32_t i = 0; i < hosts; i++)
+        add(address_of(first_host + i));
+    for (std::uint32_t i = 0; i < prefixes; i++)
+        add(IpPrefix(address_of(first_prefix + (i << 8)), 96 + 24));
+    return Blocklist(maps).add_all(requests, boot_time_ns(), real_time_ns());
 }
 
 Result<std::unique_ptr<FlowguardSubject>> FlowguardSubject::load(std::uint64_t flows)
 {
-    const std::uint64_t wanted = std::max<std::uint64_t>(default_records, std::bit_ceil(flows));
+    const std::uint64_t wanted = std::max<std::uint64_t>(default_records, std::bit_ceil(flows + flows / 3 + 1));
     const auto capacity = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, FG_MAX_CAPACITY));
     if (const auto fits = check_capacity(capacity, possible_cpus(), physical_memory_bytes()); !fits)
         return std::unexpected(fits.error());

@@ -18,7 +18,11 @@ class FlowguardSubject : public Subject {
     static Result<std::unique_ptr<FlowguardSubject>> load(std::uint64_t flows);
 
     int program() const override { return programs_.xdp(); }
-    Abilities abilities() const override { return {.capacity = maps_.capacity(), .evicts = false, .frags = true}; }
+    /// The reserved records are for known flows, and here are none.
+    Abilities abilities() const override
+    {
+        return {.capacity = maps_.capacity() - (maps_.capacity() >> FG_RESERVED_SHIFT), .evicts = false, .frags = true};
+    }
     Result<Counted> drain() override;
     double bytes_per_flow() const override;
 
