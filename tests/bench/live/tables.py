@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rounds become medians, ratios and text."""
+import statistics
+
+
+def median(rounds, value):
+    return statistics.median(value(each) for each in rounds)
+
+
+def ratio(rounds, peers, value):
+    """The median of the ratios round by round: what slows a whole round down cancels out. None without a peer."""
+    pairs = [value(mine) / value(peer) for mine, peer in zip(rounds, peers or []) if value(peer)]
+    return statistics.median(pairs) if pairs else None
+
+
+def text(head, rows):
+    """The first column to the left, the others to the right. A row that is shorter ends in a remark."""
+    full = [head] + [row for row in rows if len(row) == len(head)]
+    widths = [max(len(row[i]) for row in full) for i in range(len(head))]
+    widths[0] = max([widths[0]] + [len(row[0]) for row in rows])
+    for row in [head] + rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(widths[i + 1]) for i, cell in enumerate(row[1:])] if len(row) == len(head) else row[1:]
+        yield "  ".join(cells).rstrip()
+
+
+def number(value, digits=2, unit=""):
+    return "-" if value is None else f"{value:.{digits}f}{unit}"
+
+
+def percent(share):
+    """Rounded towards 0, so that 100 % means all."""
+    return "-" if share is None else f"{int(share * 1e4 + 1e-6) / 100:.2f}%"
