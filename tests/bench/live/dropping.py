@@ -12,6 +12,7 @@ from fglab.flowguard import Flowguard
 from fglab.lab import DEVICE, Lab
 from fglab.namespace import unique
 import control
+from leftovers import INSTANCE
 from subject import Subject, Unavailable, offer
 
 SOURCES = 1_000
@@ -81,8 +82,8 @@ def xdp_filter(lab, addresses):
     if XDP_FILTER_STATE.exists():
         raise Unavailable(f"{XDP_FILTER_STATE} exists: somebody uses it on this host")
     libxdp_was_used = LIBXDP_STATE.exists()
-    loaded = lab.host.run("xdp-filter", "load", "-m", "native", "-p", "allow", "-f", "ipv4", DEVICE, check=False)
     try:
+        loaded = lab.host.run("xdp-filter", "load", "-m", "native", "-p", "allow", "-f", "ipv4", DEVICE, check=False)
         if loaded.returncode != 0:
             raise Unavailable((loaded.stderr or loaded.stdout).strip().splitlines()[-1])
         _fill_xdp_filter(lab, addresses)
@@ -107,7 +108,7 @@ def _block(guard, addresses):
 
 @contextlib.contextmanager
 def flowguard(lab, addresses):
-    guard = Flowguard(lab.host, unique("bench"))
+    guard = Flowguard(lab.host, unique(INSTANCE))
     try:
         guard.attach(DEVICE, mode="native")
         _block(guard, addresses)

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import platform
+import re
 import shutil
 import subprocess
 
@@ -31,23 +32,22 @@ def _memory_gib():
 
 
 def _version(command):
-    """The first line with a digit; None where the program is not installed."""
+    """None where the program is not installed."""
     if not shutil.which(command[0]):
         return None
     done = subprocess.run(command, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=10)
-    lines = (done.stdout + done.stderr).splitlines()
-    return next((line.strip() for line in lines if any(character.isdigit() for character in line)), "unknown")
+    found = re.search(r"\d+\.\d[\w.-]*", done.stdout + done.stderr)
+    return found[0] if found else "version unknown"
 
 
 def describe(cpu, flowguard):
-    os_release = platform.freedesktop_os_release() if hasattr(platform, "freedesktop_os_release") else {}
     return {
         "processor": _processor(),
         "processors": os.cpu_count(),
         "used_processor": cpu,
         "memory_gib": _memory_gib(),
         "kernel": platform.release(),
-        "system": os_release.get("PRETTY_NAME", platform.system()),
+        "system": platform.freedesktop_os_release()["PRETTY_NAME"],
         "load_before": os.getloadavg()[0],
         "programs": {"flowguard": _version([flowguard, "version"]),
                      **{name: _version(command) for name, command in VERSIONS.items()}},
@@ -58,5 +58,4 @@ def lines(machine):
     yield (f"{machine['processor']}, {machine['processors']} processors, {machine['memory_gib']} GiB; "
            f"Linux {machine['kernel']}, {machine['system']}")
     yield f"everything on processor {machine['used_processor']}; load before: {machine['load_before']:.2f}"
-    for name, version in machine["programs"].items():
-        yield f"  {name}: {version or 'not installed'}"
+    yield ", ".join(f"{name} {version or 'not installed'}" for name, version in machine["programs"].items())

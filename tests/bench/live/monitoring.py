@@ -12,6 +12,7 @@ from fglab.flowguard import Flowguard, part
 from fglab.lab import DEVICE, Lab
 from fglab.namespace import unique
 from fglab.wait import until
+from leftovers import INSTANCE
 import processes
 from processes import Child
 from subject import Subject, offer
@@ -54,7 +55,7 @@ def nobody(*_):
 @contextlib.contextmanager
 def flowguard(lab, _directory, _flows):
     """Its interface's totals, and the sum over all its flows."""
-    guard = Flowguard(lab.host, unique("bench"))
+    guard = Flowguard(lab.host, unique(INSTANCE))
 
     def seen():
         return {"seen": guard.interface(DEVICE)["rx"]["packets"] - before, "in_flows": _flow_packets(guard.flows())}

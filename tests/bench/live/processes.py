@@ -30,12 +30,12 @@ def wait_until_quiet(pids, within_s=20.0):
         last = now
 
 
-def memory_bytes(pid, field):
+def memory_mib(pid, field):
     """VmRSS, RssAnon and so on."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == field:
-            return int(value.split()[0]) * 1024
+            return int(value.split()[0]) / 1024
     raise AssertionError(f"/proc/{pid}/status has no {field}")
 
 

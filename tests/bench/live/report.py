@@ -11,7 +11,7 @@ from tables import median, number, percent, ratio, text
 DROPPING_HEAD = ["subject", "entries", "case", "ns/frame", "Mpps", f"{dropping.PEER}/it", "own count"]
 MONITORING_HEAD = ["subject", "flows", "Mpps asked", "sent", "device got", "of that seen", "in flows", "CPU s/Mpkt",
                    f"{monitoring.PEER}/it"]
-RESTING_HEAD = ["flowguard's daemon", "CPU", "RSS MiB", "anonymous MiB"]
+RESTING_HEAD = ["flowguard's daemon", "CPU", "RSS MiB", "own memory", "mapped: program, tables"]
 
 
 class Measurement(NamedTuple):
@@ -90,10 +90,10 @@ def _monitoring_rows(measurement, rounds, peers):
 
 def _resting_rows(_, rounds, __):
     for key, title in (("idle", "idle"), ("light", f"{resting.FLOWS:,} flows, {resting.RATE:,} packets/s")):
-        cpu, rss, anonymous = (median(rounds, lambda each: each[key][field])
-                               for field in ("cpu_share", "rss_mib", "anonymous_mib"))
-        yield [title, number(cpu * 100, 2, "%"), number(rss, 1), number(anonymous, 1)]
-    yield ["target", f"< {resting.TARGET_CPU_SHARE:.0%}", f"<= {resting.TARGET_RSS_MIB}", ""]
+        cpu, *memory = (median(rounds, lambda each: each[key][field])
+                        for field in ("cpu_share", "rss_mib", "own_mib", "mapped_mib"))
+        yield [title, number(cpu * 100, 2, "%"), *(number(mib, 1) for mib in memory)]
+    yield ["target", f"< {resting.TARGET_CPU_SHARE:.0%}", f"<= {resting.TARGET_RSS_MIB}", "", ""]
 
 
 TABLES = {

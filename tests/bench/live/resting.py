@@ -5,6 +5,7 @@ import time
 from fglab.flowguard import Flowguard
 from fglab.lab import DEVICE, Lab
 from fglab.namespace import unique
+from leftovers import INSTANCE
 import processes
 from subject import offer
 
@@ -18,13 +19,14 @@ def _during(pid, act):
     begin, used = time.monotonic(), processes.cpu_seconds([pid])
     act()
     return {"cpu_share": (processes.cpu_seconds([pid]) - used) / (time.monotonic() - begin),
-            "rss_mib": processes.memory_bytes(pid, "VmRSS") / 2**20,
-            "anonymous_mib": processes.memory_bytes(pid, "RssAnon") / 2**20}
+            "rss_mib": processes.memory_mib(pid, "VmRSS"),
+            "own_mib": processes.memory_mib(pid, "RssAnon"),
+            "mapped_mib": processes.memory_mib(pid, "RssFile")}
 
 
 def measure(seconds):
     with Lab() as lab:
-        guard = Flowguard(lab.host, unique("bench"))
+        guard = Flowguard(lab.host, unique(INSTANCE))
         try:
             guard.attach(DEVICE, mode="native")
             pid = guard.daemon_pid()

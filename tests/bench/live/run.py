@@ -75,6 +75,7 @@ def main():
     given = arguments()
     # fglab reads these when it is imported.
     os.environ["FLOWGUARD"], os.environ["FG_GENERATE"] = str(given.flowguard), str(given.generate)
+    import leftovers
     import machine
     import report
     plan = [each for each in report.plan(SECONDS[given.quick], given.long) if re.search(given.only, each.name)]
@@ -86,7 +87,10 @@ def main():
         signal.signal(number, interrupted)
     described = machine.describe(given.cpu, str(given.flowguard))
     os.sched_setaffinity(0, {given.cpu})
-    results, reasons = measure_all(plan, given.rounds)
+    try:
+        results, reasons = measure_all(plan, given.rounds)
+    finally:
+        leftovers.remove()
     if given.json:
         print(json.dumps(report.document(described, plan, results, reasons), indent=1))
     else:
