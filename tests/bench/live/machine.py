@@ -36,7 +36,7 @@ def _version(command):
     if not shutil.which(command[0]):
         return None
     done = subprocess.run(command, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=10)
-    found = re.search(r"\d+\.\d[\w.-]*", done.stdout + done.stderr)
+    found = re.search(r"\d+\.\d+([.-]\w+)*", done.stdout + done.stderr)
     return found[0] if found else "version unknown"
 
 

@@ -50,6 +50,14 @@ def _peers(measurement, plan_, results, peer):
                  and other.subject == peer and other.load == measurement.load), [])
 
 
+def _load_cells(measurement):
+    """The columns that say what a subject had to do."""
+    if measurement.table == "monitoring":
+        flows, rate = measurement.load
+        return [f"{flows:,}", number(rate / 1e6)]
+    return [f"{entries:,}" if entries else "-" for entries in measurement.load]
+
+
 def _own_count(rounds, case):
     """Dropped frames by the subject's own counter, which must be all or none."""
     delivered, dropped = (sum(each[case][key] for each in rounds) for key in ("delivered", "dropped"))
@@ -58,11 +66,10 @@ def _own_count(rounds, case):
 
 
 def _dropping_rows(measurement, rounds, peers):
-    entries = f"{measurement.load[0]:,}" if measurement.load[0] else "-"
     for case in measurement.cases:
         ns = median(rounds, lambda each: each[case]["ns"])
         faster = ratio([each[case] for each in peers], [each[case] for each in rounds], lambda each: each["ns"])
-        yield [measurement.subject, entries, case, number(ns, 0), number(1e3 / ns), number(faster, 2, "x"),
+        yield [measurement.subject, *_load_cells(measurement), case, number(ns, 0), number(1e3 / ns), number(faster, 2, "x"),
                _own_count(rounds, case)]
 
 
@@ -78,10 +85,9 @@ def _share(rounds, part, whole):
 
 
 def _monitoring_rows(measurement, rounds, peers):
-    flows, rate = measurement.load
     watched = measurement.subject != monitoring.NOBODY
     cheaper = ratio(peers, rounds, _cpu_per_million) if watched else None
-    yield [measurement.subject, f"{flows:,}", number(rate / 1e6), number(median(rounds, lambda each: each["mpps"])),
+    yield [measurement.subject, *_load_cells(measurement), number(median(rounds, lambda each: each["mpps"])),
            percent(_share(rounds, "received", "offered")),
            percent(_share(rounds, "seen", "received")) if watched else "-",
            percent(_share(rounds, "in_flows", "received")),
@@ -113,8 +119,7 @@ def _table(name, plan_, results, reasons):
         if measurement.table != name:
             continue
         if measurement.name in reasons:
-            rows.append([measurement.subject, " ".join(f"{each:,}" for each in measurement.load),
-                         reasons[measurement.name]])
+            rows.append([measurement.subject, *_load_cells(measurement), reasons[measurement.name]])
         else:
             rows += rows_of(measurement, results[measurement.name], _peers(measurement, plan_, results, peer))
     if rows:

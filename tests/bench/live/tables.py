@@ -15,13 +15,16 @@ def ratio(rounds, peers, value):
 
 def text(head, rows):
     """The first column to the left, the others to the right. A row that is shorter ends in a remark."""
-    full = [head] + [row for row in rows if len(row) == len(head)]
-    widths = [max(len(row[i]) for row in full) for i in range(len(head))]
-    widths[0] = max([widths[0]] + [len(row[0]) for row in rows])
+    widths = [len(title) for title in head]
+    for row in rows:
+        cells = row if len(row) == len(head) else row[:-1]
+        widths[:len(cells)] = map(max, widths, map(len, cells))
     for row in [head] + rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(widths[i + 1]) for i, cell in enumerate(row[1:])] if len(row) == len(head) else row[1:]
-        yield "  ".join(cells).rstrip()
+        aligned = [cell.rjust(width) for cell, width in zip(row, widths)]
+        aligned[0] = row[0].ljust(widths[0])
+        if len(row) < len(head):
+            aligned[-1] = row[-1]
+        yield "  ".join(aligned).rstrip()
 
 
 def number(value, digits=2, unit=""):
