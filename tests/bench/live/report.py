@@ -34,7 +34,8 @@ def _monitoring(seconds, long):
     for flows in (monitoring.FEW_FLOWS, monitoring.MANY_FLOWS)[:2 if long else 1]:
         for rate in monitoring.RATES:
             for subject in monitoring.SUBJECTS:
-                yield Measurement(f"monitoring/{flows}/{rate}/{subject.name}", "monitoring", subject.name, (flows, rate),
+                name = f"monitoring/{flows}/{rate}/{subject.name}"
+                yield Measurement(name, "monitoring", subject.name, (flows, rate),
                                   lambda *_, s=subject, r=rate, f=flows: monitoring.measure(s, r, f, seconds))
 
 
@@ -69,8 +70,8 @@ def _dropping_rows(measurement, rounds, peers):
     for case in measurement.cases:
         ns = median(rounds, lambda each: each[case]["ns"])
         faster = ratio([each[case] for each in peers], [each[case] for each in rounds], lambda each: each["ns"])
-        yield [measurement.subject, *_load_cells(measurement), case, number(ns, 0), number(1e3 / ns), number(faster, 2, "x"),
-               _own_count(rounds, case)]
+        yield [measurement.subject, *_load_cells(measurement), case, number(ns, 0), number(1e3 / ns),
+               number(faster, 2, "x"), _own_count(rounds, case)]
 
 
 def _cpu_per_million(measured):
