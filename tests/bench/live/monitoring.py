@@ -25,6 +25,7 @@ SOFTFLOWD_ENTRIES = 4 * MANY_FLOWS
 PMACCTD_ENTRIES = 16_411  # out of the box; it pays for each in advance
 SNAP_LENGTH = 128
 TICKS_S = 2.2  # flowguard has drained whatever came before
+BLOCK_S = 1.2  # Linux hands a block that is not full to tcpdump after a second, its timeout
 START_S = 0.5  # a packet socket is there before its filter and its buffer are
 PMACCTD = """
 daemonize: false
@@ -91,7 +92,11 @@ def _packet_reader(lab, directory, *command):
 
 
 def _watch(child, seen):
-    return Watch(child.pids, lambda: processes.wait_until_quiet(child.pids()), seen)
+    def settle():
+        time.sleep(BLOCK_S)
+        processes.wait_until_quiet(child.pids())
+
+    return Watch(child.pids, settle, seen)
 
 
 @contextlib.contextmanager
