@@ -114,23 +114,23 @@ std::span<fg_overflow_entry> Drain::overflow_of(std::uint32_t table) const
 }
 
 /// All of them before anything is visited, so that a drain that fails has done nothing.
-Result<std::vector<RecordWindow>> Drain::map_records(std::uint32_t epoch) const
+Result<std::vector<Drain::Records>> Drain::map_records(std::uint32_t epoch)
 {
-    std::vector<RecordWindow> windows;
+    std::vector<Records> all;
     for (const std::uint32_t table : tables_of(epoch)) {
-        auto window = maps_.records(table, maps_.heads[table].used);
-        if (!window)
-            return std::unexpected(window.error());
-        windows.push_back(std::move(*window));
+        auto records = windows_[table].view(maps_, table, maps_.heads[table].used);
+        if (!records)
+            return std::unexpected(records.error());
+        all.push_back(*records);
     }
-    return windows;
+    return all;
 }
 
 Result<void> Drain::commit_half(std::uint32_t epoch, const RecordVisitor &visit, const OverflowVisitor &visit_overflow)
 {
-    const auto windows = map_records(epoch);
-    if (!windows)
-        return std::unexpected(windows.error());
+    const auto records_of = map_records(epoch);
+    if (!records_of)
+        return std::unexpected(records_of.error());
     const std::span<fg_ledger_entry> next = ledger_copy(epoch);
     std::ranges::copy(ledger_copy(epoch - 1), next.begin());
     sum_counters(epoch, next);
@@ -138,14 +138,14 @@ Result<void> Drain::commit_half(std::uint32_t epoch, const RecordVisitor &visit,
         visit_aggregates(epoch, visit_overflow);
     for (std::uint32_t i = 0; const std::uint32_t table : tables_of(epoch)) {
         const auto direction = static_cast<fg_direction>(table % FG_DIRECTIONS);
-        for (const fg_flow_record &record : (*windows)[i++].records) {
+        for (const fg_flow_record &record : (*records_of)[i++]) {
             fg_ledger_entry &sum = next[(record.key.slot % FG_MAX_INTERFACES) * FG_DIRECTIONS + direction];
             add(record.key.kind <= FG_KIND_IPV6 ? sum.flows : sum.non_ip, {record.packets, record.bytes});
             visit(record, direction);
         }
     }
     __atomic_store_n(&maps_.control().committed, epoch, __ATOMIC_RELEASE);
-    clear_half(epoch, *windows);
+    clear_half(epoch, *records_of);
     return {};
 }
 
@@ -176,11 +176,11 @@ void Drain::sum_counters(std::uint32_t epoch, std::span<fg_ledger_entry> sums)
 }
 
 /// Records keep what is in them: whoever takes one writes all of it.
-void Drain::clear_half(std::uint32_t epoch, std::span<const RecordWindow> windows)
+void Drain::clear_half(std::uint32_t epoch, std::span<const Records> records)
 {
     for (std::uint32_t i = 0; const std::uint32_t table : tables_of(epoch)) {
-        if (!windows.empty())
-            clear_entries(table, windows[i++].records);
+        if (!records.empty())
+            clear_entries(table, records[i++]);
         if (maps_.heads[table].overflown)
             for (fg_overflow_entry &entry : overflow_of(table))
                 if (entry.packets != 0)
@@ -195,7 +195,7 @@ void Drain::clear_half(std::uint32_t epoch, std::span<const RecordWindow> window
 }
 
 /// One entry at a time while they are few; from about one in two lines on, clearing all in sequence is faster.
-void Drain::clear_entries(std::uint32_t table, std::span<const fg_flow_record> records)
+void Drain::clear_entries(std::uint32_t table, Records records)
 {
     if (records.size() >= fg_index_lines(maps_.capacity()) / 2)
         return clear_index(table);

@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <ctime>
@@ -206,19 +207,28 @@ Result<void> Maps::map_all()
     return done;
 }
 
-Result<RecordWindow> Maps::records(std::uint32_t table, std::uint32_t count) const
+Result<std::span<const fg_flow_record>> RecordWindow::view(const Maps &maps, std::uint32_t table, std::uint32_t count)
 {
-    if (count == 0)
-        return RecordWindow{};
-    const std::size_t begin = std::size_t{table} * capacity() * sizeof(fg_flow_record);
+    constexpr std::uint32_t least = 512;
+    constexpr std::uint32_t too_large = 8; ///< times what is in use
+    const std::uint32_t wanted = count == 0 ? 0 : std::min(maps.capacity(), std::bit_ceil(std::max(count, least)));
+    if (count <= mapped_ && mapped_ / too_large <= wanted)
+        return std::span(first_, count);
+    mapping_ = Mapping();
+    mapped_ = 0;
+    if (wanted == 0)
+        return std::span<const fg_flow_record>();
+    const std::size_t begin = std::size_t{table} * maps.capacity() * sizeof(fg_flow_record);
     const std::size_t before = begin % page_size();
-    const std::size_t length = before + std::size_t{count} * sizeof(fg_flow_record);
-    void *memory = mmap(nullptr, length, PROT_READ, MAP_SHARED | MAP_POPULATE, fd("fg_records"),
+    const std::size_t length = before + std::size_t{wanted} * sizeof(fg_flow_record);
+    void *memory = mmap(nullptr, length, PROT_READ, MAP_SHARED, maps.fd("fg_records"),
                         static_cast<off_t>(begin - before));
     if (memory == MAP_FAILED)
         return std::unexpected(map_error("map", "fg_records", errno));
-    const auto *first = reinterpret_cast<const fg_flow_record *>(static_cast<const char *>(memory) + before);
-    return RecordWindow{Mapping(memory, length), {first, count}};
+    mapping_ = Mapping(memory, length);
+    first_ = reinterpret_cast<const fg_flow_record *>(static_cast<const char *>(memory) + before);
+    mapped_ = wanted;
+    return std::span(first_, count);
 }
 
 HashKeys Maps::hash_keys() const
@@ -271,7 +281,8 @@ std::uint64_t map_memory(std::uint32_t capacity, std::uint32_t cpus, std::uint32
 
 std::uint32_t default_capacity(std::uint32_t cpus, std::uint64_t memory_bytes)
 {
-    std::uint32_t capacity = 65536;
+    constexpr std::uint32_t all_cpus = 1U << 18;
+    std::uint32_t capacity = std::clamp(std::bit_floor(all_cpus / cpus), 1U << 14, 1U << 17);
     while (capacity > FG_MIN_CAPACITY && map_memory(capacity, cpus) > memory_bytes / 20)
         capacity /= 2;
     return capacity;

@@ -31,7 +31,7 @@ class GracePeriod {
 /// fg_control.committed makes the new one valid, and recover() finishes what was begun.
 class Drain {
   public:
-    explicit Drain(Maps &maps) : maps_(maps) {}
+    explicit Drain(Maps &maps) : maps_(maps), windows_(maps.tables()) {}
 
     /// To be called once before run(), also after a predecessor died.
     Result<void> recover(const RecordVisitor &visit, const OverflowVisitor &visit_overflow = {});
@@ -45,16 +45,18 @@ class Drain {
   private:
     Result<void> commit_half(std::uint32_t epoch, const RecordVisitor &visit, const OverflowVisitor &visit_overflow);
     std::vector<std::uint32_t> tables_of(std::uint32_t epoch) const;
-    Result<std::vector<RecordWindow>> map_records(std::uint32_t epoch) const;
+    using Records = std::span<const fg_flow_record>;
+    Result<std::vector<Records>> map_records(std::uint32_t epoch);
     void visit_aggregates(std::uint32_t epoch, const OverflowVisitor &visit) const;
     void sum_counters(std::uint32_t epoch, std::span<fg_ledger_entry> sums);
-    void clear_half(std::uint32_t epoch, std::span<const RecordWindow> windows);
-    void clear_entries(std::uint32_t table, std::span<const fg_flow_record> records);
+    void clear_half(std::uint32_t epoch, std::span<const Records> records);
+    void clear_entries(std::uint32_t table, Records records);
     void clear_index(std::uint32_t table);
     std::span<fg_overflow_entry> overflow_of(std::uint32_t table) const;
     std::span<fg_ledger_entry> ledger_copy(std::uint32_t copy) const;
 
     Maps &maps_;
+    std::vector<RecordWindow> windows_; ///< by table
     GracePeriod grace_;
 };
 

@@ -52,10 +52,17 @@ class Mapping {
     std::size_t length_ = 0;
 };
 
-/// The records of one table that are in use.
-struct RecordWindow {
-    Mapping mapping;
-    std::span<const fg_flow_record> records;
+/// The records of one table, mapped as far as they are in use: what a process has mapped counts as its resident memory,
+/// and the records are by far the largest map. Mapping takes time, too, so a window stays while it fits.
+class RecordWindow {
+  public:
+    /// The first `count` records of `table`, until the next call.
+    Result<std::span<const fg_flow_record>> view(const class Maps &maps, std::uint32_t table, std::uint32_t count);
+
+  private:
+    Mapping mapping_;
+    const fg_flow_record *first_ = nullptr;
+    std::uint32_t mapped_ = 0; ///< records
 };
 
 /// The maps of one instance, pinned in a directory; mapped here for as long as this object lives.
@@ -87,9 +94,6 @@ class Maps {
     MappedArray<fg_known_line> known;
     MappedArray<fg_ledger_entry> ledger;
     MappedArray<fg_interface> interfaces;
-    /// The first `count` records of a table. Mapped only while they are read: what a process has mapped counts as its
-    /// resident memory, and the records are by far the largest map.
-    Result<RecordWindow> records(std::uint32_t table, std::uint32_t count) const;
     /// The keys of abi/hash.h, as the programs of this instance have them.
     HashKeys hash_keys() const;
 
@@ -106,7 +110,7 @@ class Maps {
 /// What create() allocates in the kernel, in bytes, and what `blocks` entries of the blocklist add.
 std::uint64_t map_memory(std::uint32_t capacity, std::uint32_t cpus, std::uint32_t max_blocks = FG_DEFAULT_BLOCKS,
                          std::uint64_t blocks = 0);
-/// 65536 records, halved until the tables take no more than a twentieth of the memory.
+/// 262,144 records divided by the CPUs, from 16,384 to 131,072; halved until all takes at most a twentieth of the memory.
 std::uint32_t default_capacity(std::uint32_t cpus, std::uint64_t memory_bytes);
 /// Usage error if `capacity` is no power of two within bounds or does not fit into half of the memory.
 Result<void> check_capacity(std::uint32_t capacity, std::uint32_t cpus, std::uint64_t memory_bytes);
