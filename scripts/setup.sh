@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Usage: sudo scripts/setup.sh [run|lab|test]...
+# Usage: sudo scripts/setup.sh [run|lab|vm|test]...
 #
 # Makes this host ready: checks the kernel, mounts the BPF file system, installs the Debian packages that are missing.
 #   run     what it takes to build and run flowguard
 #   lab     and to play the lab
+#   vm      and to test other kernels in virtual machines
 #   test    and to pass the tests
-#   bench   and to compare it in benchmarks
-# Without a word: all of it. Does not touch the network when nothing is missing.
+#   bench   and to compare it with other tools, some of which bring services
+# Without a word: what the tests need. Does not touch the network when nothing is missing.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -22,6 +23,9 @@ test_packages=(
     clang-tidy-19 libclang-rt-19-dev shellcheck
 )
 bench_packages=(xdp-tools nftables ipset iptables softflowd pmacct nfdump)
+vm_packages=(
+    qemu-system-x86 busybox-static cpio kmod xz-utils zstd debian-archive-keyring python3 iputils-ping ethtool
+)
 log=$FG_LOGS/setup.log
 
 # missing PACKAGE...: those that are not installed.
@@ -71,14 +75,15 @@ install_packages()
 main()
 {
     local wanted=() packages=() set
-    for set in "${@:-bench}"; do
+    for set in "${@:-test}"; do
         case $set in
         run) wanted+=("${run_packages[@]}") ;;
         lab) wanted+=("${run_packages[@]}" "${lab_packages[@]}") ;;
-        test) wanted+=("${run_packages[@]}" "${lab_packages[@]}" "${test_packages[@]}") ;;
-        bench) wanted+=("${run_packages[@]}" "${lab_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}") ;;
+        vm) wanted+=("${run_packages[@]}" "${vm_packages[@]}") ;;
+        test) wanted+=("${run_packages[@]}" "${lab_packages[@]}" "${vm_packages[@]}" "${test_packages[@]}") ;;
+        bench) wanted+=("${run_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}") ;;
         -h | --help) print_help && exit ;;
-        *) die 2 "unknown word '$set'; use run, lab, test or bench, as --help explains" ;;
+        *) die 2 "unknown word '$set'; use run, lab, vm, test or bench, as --help explains" ;;
         esac
     done
     require_root
