@@ -72,7 +72,7 @@ kernel_packages()
         seen+="$name "
         echo "$name=$1"
         mapfile -t -O "${#todo[@]}" todo < <(private_apt apt-cache show "$name=$1" | sed -n 's/^Depends: //p' |
-            grep -oE '\blinux-(image|binary|modules)-[a-z0-9.+-]+')
+            grep -oE '\blinux-(image|base|binary|modules)-[a-z0-9.+-]+')
     done
 }
 
@@ -112,7 +112,8 @@ download()
     done
     [[ -e $work/tree/lib ]] || ln -s usr/lib "$work/tree/lib"
     take_modules "$work/tree" "$work/modules" || return 1
-    mv "$work"/tree/boot/vmlinuz-* "$work/vmlinuz" || return 1
+    find "$work/tree" -name 'vmlinuz*' -type f -exec mv '{}' "$work/vmlinuz" ';'
+    [[ -e $work/vmlinuz ]] || { echo "there is no vmlinuz in ${packages[*]}" && return 1; }
     rm -rf "$work/deb" "$work/tree"
     mv "$work" "$cache/$1"
 }
@@ -161,12 +162,12 @@ shared()
         -device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
 }
 
-# run_machine WORD RESULTS CONSOLE
+# run_machine WORD RESULTS CONSOLE: patient RCU would make each run of a packet wait for 20 ms.
 run_machine()
 {
     local machine=(qemu-system-x86_64 -accel "tcg,thread=multi" -nodefaults -no-user-config -display none -no-reboot
         -smp 2 -m 2048 -kernel "$cache/$1/vmlinuz" -initrd "$cache/$1/initrd"
-        -append "console=ttyS0 panic=-1 nopti quiet loglevel=4" -serial "file:$3" -serial "file:$2")
+        -append "console=ttyS0 panic=-1 nopti loglevel=4 rcupdate.rcu_expedited=1" -serial "file:$3" -serial "file:$2")
     make_initrd "$cache/$1" "$cache/$1/initrd"
     shared usr /usr
     shared source "$FG_ROOT"

@@ -3,7 +3,7 @@
 # Usage: sudo scripts/test.sh [--quick]
 #
 # Installs what is missing, builds, and runs every test and check. Stops at the first stage that fails.
-#   --quick   leaves out the sanitizers and clang-tidy
+#   --quick   leaves out the sanitizers, clang-tidy and the oldest kernel
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -69,6 +69,7 @@ main()
     stage "Build (release)" build.log build_release
     stage "Tests" ctest.log tests
     ((quick)) && return
+    stage "Kernel 6.1 (qemu)" kernels.log scripts/test-kernels.sh 6.1
     stage "Unit tests under sanitizers" sanitize.log sanitized_units
     stage "Static analysis (clang-tidy)" tidy.log scripts/check_tidy.sh
 }
