@@ -20,6 +20,7 @@ modules=(virtio_pci 9pnet_virtio 9p veth sch_ingress cls_bpf)
 timeout_s=240
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 layout='%-26s %-6s %-8s %-10s %-8s %-38s %7s  %s\n'
+mirror=''       # once known
 troubles=()
 passed=1
 
@@ -43,13 +44,14 @@ private_apt()
 # fetch_lists: once a run. A suite that the mirror does not have is no error: the others may do.
 fetch_lists()
 {
-    local mirror
+    [[ -n $mirror ]] && return
     mirror=$(debian_mirror)
     [[ -n $mirror ]] || { echo "apt knows no Debian mirror; see to its sources, and run 'apt-get update'" && return 1; }
     mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
     : >"$apt/status"
     printf "deb [signed-by=$keyring] $mirror %s main\n" "${suites[@]}" >"$apt/sources.list"
     private_apt apt-get update || true
+    compgen -G "$apt/state/lists/*_Packages*" >/dev/null || { echo "the mirror does not answer" && return 1; }
 }
 
 # package_version WORD: of linux-image-amd64.
@@ -118,20 +120,15 @@ download()
     mv "$work" "$cache/$1"
 }
 
-# have_kernel WORD: in the cache; says why not.
+# have_kernel WORD: in the cache; if not, says why.
 have_kernel()
 {
-    local log=$cache/$1.log mirror
+    local log=$cache/$1.log
     [[ -e $cache/$1/vmlinuz ]] && return
     mkdir -p "$cache"
-    if [[ -z ${lists:-} ]]; then
-        fetch_lists >"$cache/lists.log" 2>&1
-        lists=fetched
-    fi
-    download "$1" >"$log" 2>&1 && return
-    mirror=$(debian_mirror)
-    troubles+=("$1: cannot fetch this kernel from ${mirror:-any mirror}, because: $(tail -n 1 "$log");" \
-        "connect this host or ask for another version ($log and $cache/lists.log have the details)")
+    { fetch_lists && download "$1"; } >"$log" 2>&1 && return
+    troubles+=("$(printf '%s: cannot fetch this kernel from %s, because: %s; %s (%s has the details)' "$1" \
+        "${mirror:-the mirror}" "$(tail -n 1 "$log")" 'connect this host, or ask for another version' "$log")")
     return 1
 }
 
@@ -214,12 +211,12 @@ test_kernel()
         start=$(now)
         run_machine "$1" "$results" "$console" 2>"$FG_LOGS/kernel-$1.qemu" || code=$?
     else
-        code=1
+        code=fetch
     fi
-    if ((code != 0)) || [[ $(value "$results" end) != ok ]]; then
+    if [[ $code != 0 ]] || [[ $(value "$results" end) != ok ]]; then
         verdict=FAILED
         passed=0
-        explain "$1" "$results" "$console" "$code"
+        [[ $code == fetch ]] || explain "$1" "$results" "$console" "$code"
     fi
     row "$(value "$results" kernel)" "$1" "$results" "$(seconds_since "$start")" "$verdict"
 }

@@ -3,9 +3,10 @@
 """
 What a kernel must be able to do: checks.py BUILD_DIRECTORY, as root, on the kernel in question.
 
-Prints results as lines "name=value" as they come, "trouble=sentence" for each failure, and "end=ok" or "end=failed" last.
-Everything else goes to standard error.
+Prints results as lines "name=value" as they come, "trouble=sentence" for each failure, and "end=ok" or "end=failed"
+last. Everything else goes to standard error.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -24,25 +25,36 @@ def report(name, value):
 
 
 def result_of(test):
-    if test["result"] == "SKIPPED":
+    if test["result"] != "COMPLETED":
         return "skipped"
     return "failed" if test.get("failures") else "passed"
 
 
+@contextlib.contextmanager
 def packet_tables(build):
-    """The programs, loaded by the product's own code, with made-up packets; reports passed/failed/skipped."""
+    """
+    The programs, loaded by the product's own code, with made-up packets, beside what is done in the meantime. Gives a
+    function that waits for the end, reports passed/failed/skipped, and fails if a test has.
+    """
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory) / "results.json"
-        done = subprocess.run([build / "tests/bpf/bpf_test", f"--gtest_output=json:{path}"], stdin=subprocess.DEVNULL,
-                              stdout=sys.stderr, timeout=TESTS_TIMEOUT_S)
-        assert path.exists(), f"bpf_test ended with {done.returncode}, and without results"
-        suites = json.loads(path.read_text())["testsuites"]
+        command = [build / "tests/bpf/bpf_test", "--gtest_color=no", f"--gtest_output=json:{path}"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) as tests:
+            try:
+                yield lambda: judge(tests.wait(TESTS_TIMEOUT_S), path)
+            finally:
+                tests.kill()
+
+
+def judge(code, path):
+    assert path.exists(), f"bpf_test ended with {code}, and without results"
+    suites = json.loads(path.read_text())["testsuites"]
     results = {f"{suite['name']}.{test['name']}": result_of(test) for suite in suites for test in suite["testsuite"]}
     counts = [list(results.values()).count(word) for word in ("passed", "failed", "skipped")]
     report("tests", "/".join(map(str, counts)))
     failed = [name for name, result in results.items() if result == "failed"]
     assert not failed, f"bpf_test: {', '.join(failed)}"
-    assert counts[0] > 0 and done.returncode == 0, f"bpf_test ended with {done.returncode}; {counts[0]} tests passed"
+    assert counts[0] > 0 and code == 0, f"bpf_test ended with {code}; {counts[0]} tests passed"
 
 
 def attempt(check, *arguments):
@@ -68,9 +80,10 @@ def main():
     if tuple(int(part) for part in release.split(".")[:2]) < FIRST_SUPPORTED:
         done = [attempt(refusal.check, report)]
     else:
-        done = [attempt(live.check, report, mode) for mode in live.MODES]
-        report("live", "ok" if all(done) else "failed")
-        done.append(attempt(packet_tables, build))
+        with packet_tables(build) as finish:
+            done = [attempt(live.check, report, mode) for mode in live.MODES]
+            report("live", "ok" if all(done) else "failed")
+            done.append(attempt(finish))
     report("end", "ok" if all(done) else "failed")
     return 0 if all(done) else 1
 
