@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Usage: sudo scripts/bench.sh [OPTION]...
+# Usage: sudo scripts/bench.sh [datapath] [OPTION]...
+#        sudo scripts/bench.sh live [OPTION]...
 #
-# Installs what is missing, builds, and measures what flowguard costs: nanoseconds a packet in the kernel, milliseconds
-# a drain in user space, bytes a flow. Sends nothing to any network. Options go to fg-bench:
-#   --only REGEX    cases whose 'TABLE: NAME' matches; tables are flows, blocklist, drain, memory
-#   --rounds N      measurements of each program in each case (default 5)
-#   --packets N     packets of a measurement (default: what takes a fifth of a second)
-#   --long          also 4,000,000 flows and 1,000,000 blocked hosts
-#   --json          one JSON document on standard output, with the values of every round
+# Installs what is missing, builds, and measures. Sends nothing to any network but to namespaces of its own.
+#   datapath   what a packet costs in the kernel, a drain in user space, a flow in memory, beside plain hash counters and
+#              xdp-filter (tests/bench/datapath)
+#   live       frames over veth: dropping beside xdp-filter, nftables and ipset; the share of packets that monitors see
+#              (tests/bench/live)
+# --help after either word tells its options; both have --only REGEX, --rounds N, --long and --json.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -16,19 +16,25 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 build()
 {
     as_owner cmake --preset release -DFLOWGUARD_TESTS=ON &&
-        as_owner cmake --build --preset release --target fg-bench
+        as_owner cmake --build --preset release --target "$@"
 }
 
 main()
 {
+    local bench=datapath
     case ${1:-} in
     -h | --help) print_help && exit ;;
+    datapath | live) bench=$1 && shift ;;
     esac
     require_root
-    # Standard output is fg-bench's alone, for --json.
+    # Standard output is the benchmark's alone, for --json.
     "$FG_ROOT/scripts/setup.sh" bench >&2
     cd "$FG_ROOT"
-    step "Build (release)" "$FG_LOGS/bench-build.log" build >&2
+    step "Build (release)" "$FG_LOGS/bench-build.log" build fg-bench flowguard fg-generate >&2
+    if [[ $bench == live ]]; then
+        exec tests/bench/live/run.py --flowguard build/release/userspace/cli/flowguard \
+            --generate build/release/tests/bench/generate/fg-generate "$@"
+    fi
     exec build/release/tests/bench/datapath/fg-bench "$@"
 }
 
