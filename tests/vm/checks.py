@@ -17,7 +17,10 @@ import traceback
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 FIRST_SUPPORTED = (6, 1)
-TESTS_TIMEOUT_S = 150
+TESTS_TIMEOUT_S = 200
+# Each loads the programs anew, which emulation makes slow: some of every kind are enough to see that this kernel takes them.
+PACKET_TABLES = ("DatapathTest.*:BlockTest.*:BlocklistTest.APrefix*:BlocklistTest.AnInner*:OverflowTest.AFlood*:"
+                 "OverflowTest.Known*:TunnelTest.IsCounted*")
 
 
 def report(name, value):
@@ -38,7 +41,8 @@ def packet_tables(build):
     """
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory) / "results.json"
-        command = [build / "tests/bpf/bpf_test", "--gtest_color=no", f"--gtest_output=json:{path}"]
+        command = [build / "tests/bpf/bpf_test", "--gtest_color=no", f"--gtest_filter={PACKET_TABLES}",
+                   f"--gtest_output=json:{path}"]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr) as tests:
             try:
                 yield lambda: judge(tests.wait(TESTS_TIMEOUT_S), path)
@@ -49,7 +53,8 @@ def packet_tables(build):
 def judge(code, path):
     assert path.exists(), f"bpf_test ended with {code}, and without results"
     suites = json.loads(path.read_text())["testsuites"]
-    results = {f"{suite['name']}.{test['name']}": result_of(test) for suite in suites for test in suite["testsuite"]}
+    results = {f"{suite['name']}.{test['name']}": result_of(test) for suite in suites for test in suite["testsuite"]
+               if test["status"] == "RUN"}
     counts = [list(results.values()).count(word) for word in ("passed", "failed", "skipped")]
     report("tests", "/".join(map(str, counts)))
     failed = [name for name, result in results.items() if result == "failed"]

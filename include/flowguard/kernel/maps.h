@@ -79,7 +79,7 @@ class Maps {
 
     int fd(const std::string &name) const;
     const std::map<std::string, Fd> &fds() const { return fds_; }
-    /// Memory that the kernel holds for these maps: by map_memory(), and as it says itself (0: it does not).
+    /// Memory that the kernel holds for these maps: by map_memory(), and as it says itself, by measure since Linux 6.4.
     std::uint64_t memory_bytes() const;
     std::uint64_t measured_memory_bytes() const;
     std::uint32_t capacity() const { return control().capacity; }
