@@ -18,7 +18,8 @@ PROTECT = 'protect = ["192.0.2.10", "2001:db8::10"]\n'
 STRANGER = "192.0.2.66"
 MALFORMED_ADDRESSES = ["hello", "1.2.3", "1.2.3.4.5", "300.1.1.1", "1.2.3.4/", "1.2.3.4/33", "fe80::1%eth0", "::1::",
                        "1.2.3.4:80", " 1.2.3.4", "1.2.3.4 ", "", "4711", "-", "1.2.3.-4"]
-PREFIXES = ["10.0.0.0/8", "0.0.0.0/0", "1.2.3.4/24", "2001:db8::/32", "::/0"]
+NO_PREFIXES = ["1.2.3.4/24", "10.0.0.0/33", "2001:db8::7/64", "::/0"]
+PROTECTED_PREFIXES = ["10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32"]  # the host's address, and one in the configuration
 MALFORMED_DURATIONS = ["0", "0s", "-5m", "1x", "1.5h", "5 m", "m", "1h30m", "99999d", "9223372036854775807d"]
 NO_COMMAND = [[], ["nonsense"], ["status", "--nonsense"], ["attach"], ["block"], ["unblock"], ["flows", "-n"],
               ["flows", "-n", "x"], ["flows", "-n", "-1"], ["--instance", "a/b", "status"],
@@ -74,9 +75,13 @@ class TestUsage:
         sentence = unchanged.fails(USAGE, "block", "--", target)
         assert f"'{target}'" in sentence
 
-    @pytest.mark.parametrize("target", PREFIXES)
-    def test_of_a_prefix_which_is_not_one_address(self, unchanged, target):
-        assert target in unchanged.fails(USAGE, "block", target)
+    @pytest.mark.parametrize("target", NO_PREFIXES)
+    def test_of_a_prefix_that_is_none(self, unchanged, target):
+        assert f"'{target}'" in unchanged.fails(USAGE, "block", target)
+
+    @pytest.mark.parametrize("target", PROTECTED_PREFIXES)
+    def test_of_a_prefix_with_a_protected_address(self, unchanged, target):
+        assert f"{target} contains" in unchanged.fails(REFUSED, "block", target)
 
     @pytest.mark.parametrize("duration", MALFORMED_DURATIONS)
     def test_of_a_duration(self, unchanged, duration):

@@ -223,3 +223,20 @@ def test_a_dead_daemon_lifts_no_block_and_root_can(open_host):
     for address in (PEER_V4, OTHER_V4):
         guard.do("unblock", address)
         assert open_host.send(to_host(UDP, address)) == COPIES
+
+
+@pytest.mark.parametrize("prefix,inside,outside", [("10.99.0.2/31", PEER_V4, None), ("fd99::2/127", PEER_V6, None),
+                                                   ("10.99.0.3/32", OTHER_V4, PEER_V4)])
+def test_a_prefix_is_blocked_until_it_is_lifted(lab, guard, prefix, inside, outside):
+    guard.attach(DEVICE)
+    host = HOST_V6 if ":" in inside else HOST_V4
+    assert guard.ask("block", prefix)["changed"]
+    assert not guard.ask("block", prefix)["changed"]
+    assert traffic.ping(lab.peer, host, count=3, wait_s=0.2, source=inside) == 0
+    if outside:
+        assert traffic.ping(lab.peer, host, count=3, source=outside) == 3
+    [block] = guard.ask("blocks")["blocks"]
+    assert block["packets"] == 3
+    assert guard.ask("unblock", block["target"])["changed"]
+    assert guard.status()["policy"]["blocks"] == 0
+    assert traffic.ping(lab.peer, host, count=3, source=inside) == 3
