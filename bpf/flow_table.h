@@ -30,9 +30,9 @@ static __always_inline struct fg_flow_record *fg_record(const struct fg_table *t
 }
 
 /* False positives only cost records that are kept; see abi/admission.h for how rare they are. */
-static __always_inline bool fg_is_known(__u64 flow_sum)
+static __always_inline bool fg_is_known(__u64 hash)
 {
-    struct fg_known_bits place = fg_known_place(flow_sum);
+    struct fg_known_bits place = fg_known_place(hash);
     __u32 at = place.line & (fg_known_lines(fg_capacity) - 1);
     const struct fg_known_line *line = bpf_map_lookup_elem(&fg_known, &at);
     return line && line->word[place.bit[0] >> 6] >> (place.bit[0] & 63) & 1 &&
@@ -40,12 +40,12 @@ static __always_inline bool fg_is_known(__u64 flow_sum)
 }
 
 /* What is left in a table that is nearly full is for known flows. */
-static __always_inline bool fg_is_admitted(__u32 used, __u64 flow_sum, enum fg_overflow_reason *reason)
+static __always_inline bool fg_is_admitted(__u32 used, __u64 hash, enum fg_overflow_reason *reason)
 {
     *reason = used < fg_capacity ? FG_OVERFLOW_NOT_ADMITTED : FG_OVERFLOW_RECORDS_FULL;
     if (used < fg_capacity - (fg_capacity >> FG_RESERVED_SHIFT))
         return true;
-    return used < fg_capacity && fg_is_known(flow_sum);
+    return used < fg_capacity && fg_is_known(hash);
 }
 
 /*
@@ -53,11 +53,11 @@ static __always_inline bool fg_is_admitted(__u32 used, __u64 flow_sum, enum fg_o
  * what an earlier epoch left in it: all of it is written here.
  */
 static __always_inline struct fg_flow_record *fg_new_record(const struct fg_table *table, const struct fg_flow_key *key,
-                                                            __u32 *entry, __u64 flow_sum, __u32 index_position,
+                                                            __u32 *entry, __u64 hash, __u32 index_position,
                                                             enum fg_overflow_reason *reason)
 {
     __u32 used = table->head->used;
-    if (!fg_is_admitted(used, flow_sum, reason))
+    if (!fg_is_admitted(used, hash, reason))
         return NULL;
     struct fg_flow_record *record = fg_record(table, used + 1);
     if (!record)
@@ -67,7 +67,7 @@ static __always_inline struct fg_flow_record *fg_new_record(const struct fg_tabl
     record->index_position = index_position;
     record->first = bpf_jiffies64();
     record->min_length = ~0u;
-    *entry = fg_index_tag(flow_sum) | (used + 1);
+    *entry = fg_index_tag(hash) | (used + 1);
     table->head->used = used + 1;
     return record;
 }
@@ -77,18 +77,18 @@ static __always_inline struct fg_flow_record *fg_find_or_add(const struct fg_tab
                                                              enum fg_overflow_reason *reason)
 {
     __u32 lines = fg_index_lines(fg_capacity);
-    __u64 flow_sum = fg_flow_sum(key, fg_hash_keys);
-    __u32 tag = fg_index_tag(flow_sum);
+    __u64 hash = fg_flow_hash(key, fg_hash_keys);
+    __u32 tag = fg_index_tag(hash);
 
     for (__u32 probe = 0; probe < FG_INDEX_LINES_PROBED; probe++) {
-        __u32 at = table->number * lines + (((flow_sum >> 32) + probe) & (lines - 1));
+        __u32 at = table->number * lines + (((hash >> 32) + probe) & (lines - 1));
         struct fg_index_line *line = bpf_map_lookup_elem(&fg_index, &at);
         if (!line)
             break;
         for (__u32 i = 0; i < FG_INDEX_LINE_ENTRIES; i++) {
             __u32 entry = line->entry[i];
             if (!entry)
-                return fg_new_record(table, key, &line->entry[i], flow_sum, at * FG_INDEX_LINE_ENTRIES + i, reason);
+                return fg_new_record(table, key, &line->entry[i], hash, at * FG_INDEX_LINE_ENTRIES + i, reason);
             if ((entry & ~FG_INDEX_RECORD_MASK) != tag)
                 continue;
             struct fg_flow_record *record = fg_record(table, entry);

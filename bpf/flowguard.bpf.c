@@ -12,6 +12,7 @@
 #include "flowguard/abi/overflow.h"
 #include "flowguard/abi/parser.h"
 #include "flowguard/abi/policy.h"
+#include "flowguard/abi/samples.h"
 #include "flowguard/abi/tunnel.h"
 
 #include "config.h"
@@ -23,6 +24,8 @@
 
 #include "account.h"
 #include "tunnels.h"
+
+#include "samples.h"
 
 /* linux/pkt_cls.h; BTF has no macros. */
 enum fg_tc_action {
@@ -68,6 +71,8 @@ static __always_inline bool fg_handle(struct fg_source source, struct fg_cursor 
     if (dropped)
         fg_add(&table.counters->dropped, weight);
     fg_count_flow(&table, packet, weight, direction, dropped);
+    if (!dropped)
+        fg_sample_dns(source, &table, packet);
     return dropped;
 }
 

@@ -106,4 +106,10 @@ struct {
     __type(value, struct fg_block);
 } fg_prefixes SEC(".maps");
 
+/* From all CPUs to the daemon, which reads it at each tick. */
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, FG_SAMPLE_RING);
+} fg_samples SEC(".maps");
+
 #endif

@@ -47,7 +47,7 @@ static __always_inline struct fg_overflow_entry *fg_find_overflow(__u32 number, 
 
 static __always_inline void fg_note_address(struct fg_overflow_entry *entry, const __u8 *address)
 {
-    __u64 hash = fg_sketch_hash(address, fg_hash_keys);
+    __u64 hash = fg_address_hash(address, fg_hash_keys);
     __u8 *reg = &entry->registers[fg_sketch_register(hash)];
     __u8 rank = fg_sketch_rank(hash);
     if (*reg < rank)

@@ -2,7 +2,12 @@
 /* The blocklist at scale: prefixes, many entries, and the gate in front of it. */
 #include "datapath.h"
 
+#include "flowguard/kernel/gate.h"
+
+#include <bpf/bpf.h>
 #include <fmt/format.h>
+
+#include <bit>
 
 #include <cstdio>
 #include <linux/bpf.h>
@@ -28,13 +33,6 @@ struct BlocklistTest : DatapathTest {
                 .reason = "",
                 .uid = 0};
     }
-    void block(const std::string &target, std::uint32_t directions = FG_BLOCK_IN | FG_BLOCK_OUT,
-               std::optional<std::chrono::seconds> lifetime = {})
-    {
-        const auto added = blocks->add(request(target, directions, lifetime), boot_time_ns(), real_time_ns());
-        ASSERT_TRUE(added) << added.error().message;
-        ASSERT_TRUE(added->changed);
-    }
     bool unblock(const std::string &target) { return blocks->remove(target, boot_time_ns())->changed; }
 
     bool drops(const char *source)
@@ -43,6 +41,18 @@ struct BlocklistTest : DatapathTest {
         const Packet packet = v6 ? Packet().ethernet(0x86dd).ipv6(source, "fd00::2", 17).udp(1, 2)
                                  : Packet().ethernet(0x0800).ipv4(source, "10.0.0.2", 17).udp(1, 2);
         return run_xdp(packet) == XDP_DROP;
+    }
+    /// Bits of the gate that are set.
+    std::size_t open_bits()
+    {
+        std::size_t bits = 0;
+        for (std::uint32_t at = 0; at < FG_GATE_LINES; at++) {
+            fg_gate_line line{};
+            EXPECT_EQ(bpf_map_lookup_elem(maps_->fd("fg_gate"), &at, &line), 0);
+            for (const std::uint64_t word : line.word)
+                bits += static_cast<std::size_t>(std::popcount(word));
+        }
+        return bits;
     }
     std::size_t count() { return blocks->list(boot_time_ns())->size(); }
 
@@ -129,6 +139,17 @@ TEST_F(BlocklistTest, ManyAtOnceAndAllOfThemWork)
         EXPECT_EQ(drops(many[i].target.first().to_string().c_str()), i >= 8'000) << many[i].target.to_string();
 }
 
+TEST_F(BlocklistTest, TheGateClosesBehindTheLastEntry)
+{
+    const std::vector<std::string> targets{"192.0.2.7", "198.51.0.0/16", "2001:db8::7", "2a00::/20"};
+    for (const std::string &target : targets)
+        block(target);
+    EXPECT_EQ(open_bits(), 1U + 256 + 1 + 16);
+    for (const std::string &target : targets)
+        EXPECT_TRUE(unblock(target));
+    EXPECT_EQ(open_bits(), 0U);
+}
+
 TEST_F(BlocklistTest, AFullListIsAnErrorAndStaysAsItIs)
 {
     maps_->control().max_blocks = 2;
@@ -165,6 +186,8 @@ TEST_F(BlocklistTest, ASuccessorMendsCountsAndGate)
     block("198.51.100.0/24");
     maps_->control().hosts = 9;
     maps_->control().prefixes = 0;
+    Gate::open(*maps_)->rebuild({});
+    ASSERT_FALSE(drops("192.0.2.7"));
     ASSERT_TRUE(blocks->recover());
     EXPECT_EQ(maps_->control().hosts, 1U);
     EXPECT_EQ(maps_->control().prefixes, 1U);

@@ -40,7 +40,8 @@ void DatapathTest::load(std::uint32_t capacity, fg_link link, bool tunnels)
     auto maps = Maps::create(pins_, capacity);
     ASSERT_TRUE(maps) << maps.error().message;
     maps_.emplace(std::move(*maps));
-    auto programs = Programs::load(*maps_, Device{.name = "test", .ifindex = 1, .link = link, .up = true}, 3, tunnels);
+    auto programs = Programs::load(*maps_, Device{.name = "test", .ifindex = 1, .link = link, .up = true}, slot,
+                                   tunnels);
     ASSERT_TRUE(programs) << programs.error().message;
     programs_.emplace(std::move(*programs));
     drain_.emplace(*maps_);
@@ -57,6 +58,19 @@ int DatapathTest::run_egress(const Packet &packet, const __sk_buff &context, uns
 int DatapathTest::run_tc_ingress(const Packet &packet, const __sk_buff &context)
 {
     return run(programs_->tc_ingress(), packet, 1, &context);
+}
+
+void DatapathTest::block(const std::string &target, std::uint32_t directions,
+                         std::optional<std::chrono::seconds> lifetime)
+{
+    const auto added = Blocklist(*maps_).add({.target = IpPrefix::parse(target).value(),
+                                              .directions = directions,
+                                              .lifetime = lifetime,
+                                              .reason = "",
+                                              .uid = 0},
+                                             boot_time_ns(), real_time_ns());
+    ASSERT_TRUE(added) << added.error().message;
+    ASSERT_TRUE(added->changed);
 }
 
 std::vector<DatapathTest::Seen> DatapathTest::drain()

@@ -16,9 +16,20 @@
 
 namespace flowguard::test {
 
+/* Verdicts of tc programs. */
+constexpr int tc_go_on = -1;
+constexpr int tc_drop = 2;
+
+/* What BPF_PROG_TEST_RUN takes as XDP: no frame shorter than an Ethernet header; and how much of one is in the first
+   buffer, a page less headroom and skb_shared_info. */
+constexpr std::size_t shortest_run = 14;
+constexpr std::size_t linear_part = 3520;
+
 /// The programs on maps of their own, fed by PROG_TEST_RUN.
 class DatapathTest : public testing::Test {
   protected:
+    static constexpr std::uint8_t slot = 3; ///< of the interface that load() pretends
+
     void SetUp() override;
     void TearDown() override;
 
@@ -39,6 +50,9 @@ class DatapathTest : public testing::Test {
     std::vector<Seen> drain();
     /// The only record of the next drain; a failure if there is not exactly one.
     fg_flow_record only();
+
+    void block(const std::string &target, std::uint32_t directions = FG_BLOCK_IN | FG_BLOCK_OUT,
+               std::optional<std::chrono::seconds> lifetime = {});
 
     std::filesystem::path pins_;
     std::optional<Maps> maps_;

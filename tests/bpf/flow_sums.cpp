@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flow_sums.h"
 
+#include "flowguard/abi/tunnel.h"
 #include "flowguard/core/ip_address.h"
 
 #include <algorithm>
@@ -31,13 +32,18 @@ std::string describe(const FlowSum &sum)
 
 } // namespace
 
-fg_packet parse_frame(std::span<const std::uint8_t> frame, fg_link link, std::uint8_t slot)
+fg_packet parse_frame(std::span<const std::uint8_t> frame, fg_link link, std::uint8_t slot, bool tunnels)
 {
     fg_packet packet{};
     packet.key.slot = slot;
-    fg_cursor cursor{frame.data(), frame.data() + frame.size()};
+    constexpr std::uint8_t nothing = 0;
+    const std::uint8_t *begin = frame.empty() ? &nothing : frame.data(); /* an empty packet has an address, too */
+    const fg_cursor whole{begin, begin + frame.size()};
+    fg_cursor cursor = whole;
     fg_parse_network(&cursor, &packet, link);
     fg_parse_transport(&cursor, &packet);
+    for (int level = 0; tunnels && level < FG_MAX_TUNNELS && fg_decapsulate(whole, &packet); level++) {
+    }
     return packet;
 }
 

@@ -14,8 +14,9 @@
 
 namespace flowguard::test {
 
-/// The user-space build of the parser; for these tests the only place that knows its interface.
-fg_packet parse_frame(std::span<const std::uint8_t> frame, fg_link link, std::uint8_t slot = 0);
+/// The user-space build of the parser, as the kernel programs use it: with `tunnels`, as many levels as they take off.
+/// For these tests the only place that knows its interface.
+fg_packet parse_frame(std::span<const std::uint8_t> frame, fg_link link, std::uint8_t slot = 0, bool tunnels = false);
 
 struct FlowSum {
     std::uint64_t packets = 0;

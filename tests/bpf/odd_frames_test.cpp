@@ -7,10 +7,6 @@
 namespace flowguard::test {
 namespace {
 
-constexpr std::size_t shortest_run = 14;  ///< of PROG_TEST_RUN
-constexpr std::size_t linear_part = 3520; ///< likewise: a page less headroom and skb_shared_info
-constexpr std::uint8_t slot = 3;          ///< as DatapathTest::load() has it
-
 class OddFramesTest : public DatapathTest {
   protected:
     void SetUp() override

@@ -77,6 +77,11 @@ class Packet {
         bytes_.insert(bytes_.end(), count, 0);
         return *this;
     }
+    Packet &raw(const std::vector<std::uint8_t> &payload)
+    {
+        bytes_.insert(bytes_.end(), payload.begin(), payload.end());
+        return *this;
+    }
     Packet &cut_to(std::size_t length)
     {
         bytes_.resize(length);

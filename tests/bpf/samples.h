@@ -39,6 +39,15 @@ inline std::vector<Sample> samples()
         {"VLAN", Packet().ethernet(0x8100).vlan(100, 0x0800).ipv4("10.0.0.1", "10.0.0.2", 17).udp(1, 2)},
         {"QinQ",
          Packet().ethernet(0x88a8).vlan(5, 0x8100).vlan(100, 0x86dd).ipv6("fd00::1", "fd00::2", 6).tcp(3, 4, 1)},
+        {"tags and extensions", Packet()
+                                    .ethernet(0x88a8)
+                                    .vlan(5, 0x8100)
+                                    .vlan(6, 0x86dd)
+                                    .ipv6("fd00::1", "fd00::2", 0)
+                                    .extension(43)
+                                    .extension(60, 3)
+                                    .extension(17)
+                                    .udp(1, 2)},
         {"IPv6 TCP", v6_sample(6).tcp(1000, 80, 0x04)},
         {"ICMPv6", v6_sample(58).icmp(128, 1)},
         {"IPv6 extensions", v6_sample(0).extension(60).extension(43, 2).extension(135).extension(17).udp(1, 2)},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "packet.h"
+#include "samples.h"
 
 #include "flowguard/abi/tunnel.h"
 
@@ -22,12 +22,6 @@ constexpr const char *inner_v4_destination = "198.51.100.2";
 constexpr const char *inner_v6_source = "2001:db8::1";
 constexpr const char *inner_v6_destination = "2001:db8::2";
 
-/// Outer headers, up to the tunnel's.
-inline Packet outer_v4(std::uint8_t proto, Packet::V4 with = {})
-{
-    return Packet().ethernet(0x0800).ipv4("10.0.0.1", "10.0.0.2", proto, with);
-}
-inline Packet outer_v6(std::uint8_t next) { return Packet().ethernet(0x86dd).ipv6("fd00::1", "fd00::2", next); }
 inline Packet outer_pppoe(std::uint16_t protocol) { return Packet().ethernet(0x8864).pppoe(protocol); }
 
 inline Packet with_v4(Packet packet, Packet::V4 with = {})
@@ -41,10 +35,10 @@ inline std::vector<Tunneled> tunneled_packets()
 {
     constexpr std::uint16_t checksum = 0x8000, key = 0x2000, sequence = 0x1000;
     return {
-        {"VXLAN", with_v4(outer_v4(17).udp(55555, 4789).vxlan().ethernet(0x0800))},
-        {"VXLAN, IPv6 inside", with_v6(outer_v4(17).udp(55555, 4789).vxlan().ethernet(0x86dd)), true},
-        {"VXLAN over IPv6", with_v4(outer_v6(17).udp(55555, 4789).vxlan().ethernet(0x0800))},
-        {"VXLAN, tag inside", with_v4(outer_v4(17).udp(55555, 4789).vxlan().ethernet(0x8100).vlan(7, 0x0800))},
+        {"VXLAN", with_v4(v4_sample(17).udp(55555, 4789).vxlan().ethernet(0x0800))},
+        {"VXLAN, IPv6 inside", with_v6(v4_sample(17).udp(55555, 4789).vxlan().ethernet(0x86dd)), true},
+        {"VXLAN over IPv6", with_v4(v6_sample(17).udp(55555, 4789).vxlan().ethernet(0x0800))},
+        {"VXLAN, tag inside", with_v4(v4_sample(17).udp(55555, 4789).vxlan().ethernet(0x8100).vlan(7, 0x0800))},
         {"VXLAN, tag outside",
          with_v4(Packet()
                      .ethernet(0x8100)
@@ -55,23 +49,23 @@ inline std::vector<Tunneled> tunneled_packets()
                      .ethernet(0x8100)
                      .vlan(7, 0x0800)),
          false, 9},
-        {"GRE", with_v4(outer_v4(47).gre(0x0800))},
-        {"GRE, IPv6 inside", with_v6(outer_v4(47).gre(0x86dd)), true},
-        {"GRE with key", with_v4(outer_v4(47).gre(0x0800, key))},
-        {"GRE with all", with_v4(outer_v4(47).gre(0x0800, checksum | key | sequence))},
-        {"GRE of frames", with_v4(outer_v4(47).gre(0x6558, key).ethernet(0x0800))},
-        {"GRE over IPv6", with_v4(outer_v6(47).gre(0x0800, sequence))},
-        {"IPv4 in IPv4", with_v4(outer_v4(4))},
-        {"IPv4 in IPv4, options", with_v4(outer_v4(4, {.option_words = 3}), {.option_words = 2})},
-        {"IPv6 in IPv4", with_v6(outer_v4(41)), true},
-        {"IPv4 in IPv6", with_v4(outer_v6(4))},
-        {"IPv6 in IPv6, behind an extension header", with_v6(outer_v6(60).extension(41)), true},
-        {"first fragment", with_v4(outer_v4(4, {.fragment_offset = 0x2000}))},
+        {"GRE", with_v4(v4_sample(47).gre(0x0800))},
+        {"GRE, IPv6 inside", with_v6(v4_sample(47).gre(0x86dd)), true},
+        {"GRE with key", with_v4(v4_sample(47).gre(0x0800, key))},
+        {"GRE with all", with_v4(v4_sample(47).gre(0x0800, checksum | key | sequence))},
+        {"GRE of frames", with_v4(v4_sample(47).gre(0x6558, key).ethernet(0x0800))},
+        {"GRE over IPv6", with_v4(v6_sample(47).gre(0x0800, sequence))},
+        {"IPv4 in IPv4", with_v4(v4_sample(4))},
+        {"IPv4 in IPv4, options", with_v4(v4_sample(4, {.option_words = 3}), {.option_words = 2})},
+        {"IPv6 in IPv4", with_v6(v4_sample(41)), true},
+        {"IPv4 in IPv6", with_v4(v6_sample(4))},
+        {"IPv6 in IPv6, behind an extension header", with_v6(v6_sample(60).extension(41)), true},
+        {"first fragment", with_v4(v4_sample(4, {.fragment_offset = 0x2000}))},
         {"PPPoE", with_v4(outer_pppoe(0x0021))},
         {"PPPoE, IPv6 inside", with_v6(outer_pppoe(0x0057)), true},
         {"PPPoE, short protocol field", with_v4(Packet().ethernet(0x8864).pppoe_short(0x21))},
         {"VXLAN over IP in IP",
-         with_v4(outer_v4(4).ipv4("172.16.0.1", "172.16.0.2", 17).udp(55555, 4789).vxlan().ethernet(0x0800))},
+         with_v4(v4_sample(4).ipv4("172.16.0.1", "172.16.0.2", 17).udp(55555, 4789).vxlan().ethernet(0x0800))},
         {"GRE over PPPoE", with_v6(outer_pppoe(0x0021).ipv4("172.16.0.1", "172.16.0.2", 47).gre(0x86dd)), true},
     };
 }
@@ -85,42 +79,27 @@ struct NoTunnel {
 inline std::vector<NoTunnel> packets_without_tunnel()
 {
     return {
-        {"VXLAN without an id", with_v4(outer_v4(17).udp(55555, 4789).vxlan(0).ethernet(0x0800))},
-        {"ARP in VXLAN", outer_v4(17).udp(55555, 4789).vxlan().ethernet(0x0806).zeros(28)},
-        {"from VXLAN's port", with_v4(outer_v4(17).udp(4789, 55555).vxlan().ethernet(0x0800))},
-        {"TCP to VXLAN's port", with_v4(outer_v4(6).tcp(55555, 4789, 0x10).vxlan().ethernet(0x0800))},
-        {"GRE of version 1", with_v4(outer_v4(47).gre(0x0800, 0x0001))},
-        {"GRE with routing", with_v4(outer_v4(47).gre(0x0800, 0x4000))},
-        {"GRE of something else", outer_v4(47).gre(0x88be).zeros(60)},
-        {"version 5 inside", with_v4(outer_v4(4), {.version_and_length = 0x55})},
-        {"header of 16 bytes inside", with_v4(outer_v4(4), {.version_and_length = 0x44})},
-        {"IPv4 where IPv6 is announced", with_v4(outer_v4(41))},
-        {"later fragment", with_v4(outer_v4(4, {.fragment_offset = 9}))},
-        {"later fragment, IPv6", with_v4(outer_v6(44).fragment(4, 9))},
+        {"VXLAN without an id", with_v4(v4_sample(17).udp(55555, 4789).vxlan(0).ethernet(0x0800))},
+        {"ARP in VXLAN", v4_sample(17).udp(55555, 4789).vxlan().ethernet(0x0806).zeros(28)},
+        {"from VXLAN's port", with_v4(v4_sample(17).udp(4789, 55555).vxlan().ethernet(0x0800))},
+        {"TCP to VXLAN's port", with_v4(v4_sample(6).tcp(55555, 4789, 0x10).vxlan().ethernet(0x0800))},
+        {"GRE of version 1", with_v4(v4_sample(47).gre(0x0800, 0x0001))},
+        {"GRE with routing", with_v4(v4_sample(47).gre(0x0800, 0x4000))},
+        {"GRE of something else", v4_sample(47).gre(0x88be).zeros(60)},
+        {"version 5 inside", with_v4(v4_sample(4), {.version_and_length = 0x55})},
+        {"header of 16 bytes inside", with_v4(v4_sample(4), {.version_and_length = 0x44})},
+        {"IPv4 where IPv6 is announced", with_v4(v4_sample(41))},
+        {"later fragment", with_v4(v4_sample(4, {.fragment_offset = 9}))},
+        {"later fragment, IPv6", with_v4(v6_sample(44).fragment(4, 9))},
         {"PPPoE of LCP", outer_pppoe(0xc021).zeros(40)},
         {"PPPoE of another version", with_v4(Packet().ethernet(0x8864).pppoe(0x0021, 0x22))},
         {"PPPoE discovery", with_v4(Packet().ethernet(0x8863).pppoe(0x0021))},
-        {"malformed outside", with_v4(outer_v4(4, {.version_and_length = 0x44}))},
-        {"no tunnel at all", outer_v4(17).udp(1, 2).zeros(60)},
+        {"malformed outside", with_v4(v4_sample(4, {.version_and_length = 0x44}))},
+        {"no tunnel at all", v4_sample(17).udp(1, 2).zeros(60)},
     };
 }
 
 // clang-format on
-/// As the kernel programs do it: with `tunnels`, as many levels as they take off.
-inline fg_packet parse(const std::vector<std::uint8_t> &bytes, bool tunnels, fg_link link = FG_LINK_ETHERNET,
-                       std::uint8_t slot = 0)
-{
-    fg_packet packet{};
-    packet.key.slot = slot;
-    const fg_cursor frame{bytes.data(), bytes.data() + bytes.size()};
-    fg_cursor cursor = frame;
-    fg_parse_network(&cursor, &packet, link);
-    fg_parse_transport(&cursor, &packet);
-    for (int level = 0; tunnels && level < FG_MAX_TUNNELS && fg_decapsulate(frame, &packet); level++) {
-    }
-    return packet;
-}
-
 inline std::vector<std::uint8_t> cut(const Packet &packet, std::size_t length)
 {
     return {packet.bytes().begin(), packet.bytes().begin() + static_cast<std::ptrdiff_t>(length)};

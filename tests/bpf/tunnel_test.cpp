@@ -1,29 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Tunnels in the programs: the same key as in user space, whole weight, and policy on every header. */
 #include "datapath.h"
+#include "flow_sums.h"
 #include "tunnel_packets.h"
 
 #include <linux/bpf.h>
 
 #include <array>
-#include <cstring>
-#include <map>
 
 namespace flowguard::test {
 namespace {
 
-constexpr std::uint8_t slot = 3;
-constexpr int tc_go_on = -1;
-constexpr int tc_drop = 2;
-
-using KeyBytes = std::array<std::uint8_t, sizeof(fg_flow_key)>;
-using Counts = std::map<KeyBytes, std::pair<std::uint64_t, std::uint64_t>>; ///< packets and bytes
-
-KeyBytes bytes_of(const fg_flow_key &key)
+/// One more than the programs take off.
+Packet three_levels()
 {
-    KeyBytes bytes{};
-    std::memcpy(bytes.data(), &key, sizeof key);
-    return bytes;
+    return with_v4(v4_sample(4).ipv4("172.16.0.1", "172.16.0.2", 4).ipv4("172.16.1.1", "172.16.1.2", 4));
 }
 
 std::vector<Packet> all_packets()
@@ -33,42 +24,34 @@ std::vector<Packet> all_packets()
         all.push_back(row.packet);
     for (const NoTunnel &row : packets_without_tunnel())
         all.push_back(row.packet);
+    all.push_back(three_levels());
     return all;
 }
 
 class TunnelTest : public DatapathTest {
   protected:
+    void SetUp() override
+    {
+        DatapathTest::SetUp();
+        stay_on_this_cpu();
+    }
+
     /// Cut at every length from `shortest` on, by the programs and by user space. PROG_TEST_RUN takes no frame that is
     /// shorter than an Ethernet header and, for a socket buffer, than its IP header.
     template <class Run>
     void expect_same_at_every_length(const Packet &packet, bool tunnels, std::size_t shortest, Run run)
     {
-        Counts expected;
+        FlowSums expected;
         for (std::size_t length = shortest; length <= packet.bytes().size(); length++) {
-            const auto bytes = cut(packet, length);
-            auto &[packets, total] = expected[bytes_of(parse(bytes, tunnels, FG_LINK_ETHERNET, slot).key)];
-            packets++;
-            total += length;
+            const fg_packet parsed = parse_frame(cut(packet, length), FG_LINK_ETHERNET, slot, tunnels);
+            expected[parsed.key].add(parsed, static_cast<std::uint32_t>(length), 0);
             run(Packet(packet).cut_to(length));
         }
-        Counts counted;
-        for (const Seen &seen : drain()) {
-            auto &[packets, total] = counted[bytes_of(seen.record.key)];
-            packets += seen.record.packets;
-            total += seen.record.bytes;
-        }
-        EXPECT_EQ(counted, expected);
-    }
-
-    void block(const char *address, std::uint32_t directions = FG_BLOCK_IN | FG_BLOCK_OUT)
-    {
-        const auto added = Blocklist(*maps_).add({.target = IpAddress::parse(address).value(),
-                                                  .directions = directions,
-                                                  .lifetime = {},
-                                                  .reason = "",
-                                                  .uid = 0},
-                                                 boot_time_ns(), real_time_ns());
-        ASSERT_TRUE(added) << added.error().message;
+        FlowSums counted;
+        for (const Seen &seen : drain())
+            counted.emplace(seen.record.key, FlowSum::of(seen.record));
+        for (const std::string &difference : differences(counted, expected))
+            ADD_FAILURE() << difference;
     }
 
     std::uint64_t hits(const char *address)
@@ -121,11 +104,24 @@ TEST_F(TunnelTest, IsCountedOnceWithTheWholeFrame)
     EXPECT_EQ(rx.non_ip.packets, 0U) << "PPPoE too";
 }
 
+TEST_F(TunnelTest, EndsAfterTwoLevels)
+{
+    load(1024, FG_LINK_ETHERNET, true);
+    run_xdp(three_levels());
+    run_egress(three_levels());
+    for (const Seen &seen : drain()) {
+        EXPECT_EQ(IpAddress(seen.record.key.src).to_string(), "172.16.1.1");
+        EXPECT_EQ(seen.record.key.proto, FG_PROTO_IPV4_INSIDE);
+        EXPECT_EQ(seen.record.key.flags, FG_KEY_TUNNELED);
+    }
+    EXPECT_EQ(drain_->ledger(slot, FG_RX).flows.packets + drain_->ledger(slot, FG_TX).flows.packets, 2U);
+}
+
 /* 3 segments of 1000 bytes: each had all the headers, outer and inner. */
 TEST_F(TunnelTest, WhatGroMergedHadAllHeadersEach)
 {
     load(1024, FG_LINK_ETHERNET, true);
-    Packet packet = with_v4(outer_v4(17).udp(55555, 4789).vxlan().ethernet(0x0800));
+    Packet packet = with_v4(v4_sample(17).udp(55555, 4789).vxlan().ethernet(0x0800));
     const std::size_t headers = packet.bytes().size();
     packet.zeros(3000);
     __sk_buff context{};
@@ -139,7 +135,7 @@ TEST_F(TunnelTest, ABlockHitsWhicheverHeaderHasTheAddress)
 {
     load(1024, FG_LINK_ETHERNET, true);
     const Packet nested = with_v4(
-        outer_v4(4).ipv4("172.16.0.1", "172.16.0.2", 17).udp(55555, 4789).vxlan().ethernet(0x0800));
+        v4_sample(4).ipv4("172.16.0.1", "172.16.0.2", 17).udp(55555, 4789).vxlan().ethernet(0x0800));
     const std::array ends{std::pair("10.0.0.1", "10.0.0.2"), std::pair("172.16.0.1", "172.16.0.2"),
                           std::pair(inner_v4_source, inner_v4_destination)};
     for (const auto &[from, to] : ends) {
@@ -171,7 +167,7 @@ TEST_F(TunnelTest, APacketCountsOnOneBlockOnly)
     load(1024, FG_LINK_ETHERNET, true);
     block("10.0.0.1");
     block(inner_v4_source);
-    EXPECT_EQ(run_xdp(with_v4(outer_v4(4))), XDP_DROP);
+    EXPECT_EQ(run_xdp(with_v4(v4_sample(4))), XDP_DROP);
     EXPECT_EQ(hits("10.0.0.1"), 1U);
     EXPECT_EQ(hits(inner_v4_source), 0U);
     drain();
@@ -182,10 +178,10 @@ TEST_F(TunnelTest, WithoutTheSwitchTheOuterHeaderAloneDecides)
 {
     load();
     block(inner_v4_source);
-    EXPECT_EQ(run_xdp(with_v4(outer_v4(4))), XDP_PASS);
+    EXPECT_EQ(run_xdp(with_v4(v4_sample(4))), XDP_PASS);
     EXPECT_EQ(only().key.proto, FG_PROTO_IPV4_INSIDE);
     block("10.0.0.1");
-    EXPECT_EQ(run_xdp(with_v4(outer_v4(4))), XDP_DROP);
+    EXPECT_EQ(run_xdp(with_v4(v4_sample(4))), XDP_DROP);
 }
 
 } // namespace

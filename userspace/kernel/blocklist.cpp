@@ -63,6 +63,7 @@ Error write_error(const char *action, const IpPrefix &target, int error)
 /// The two maps of the list have keys of their own.
 struct HostKey : fg_address {
     static constexpr const char *map = "fg_blocks";
+    static constexpr bool of_hosts = true;
     HostKey() = default;
     explicit HostKey(const IpPrefix &target) : fg_address(target.first().to_abi()) {}
     IpPrefix target() const { return IpAddress(bytes); }
@@ -70,6 +71,7 @@ struct HostKey : fg_address {
 
 struct PrefixKey : fg_prefix {
     static constexpr const char *map = "fg_prefixes";
+    static constexpr bool of_hosts = false;
     PrefixKey() = default;
     explicit PrefixKey(const IpPrefix &target) : fg_prefix{target.bits(), {}}
     {
@@ -109,12 +111,12 @@ template <class Key> Result<void> read_map(const Maps &maps, std::vector<Block> 
     return {};
 }
 
-template <class Key> Result<void> write_map(const Maps &maps, std::span<const Block> blocks, bool hosts)
+template <class Key> Result<void> write_map(const Maps &maps, std::span<const Block> blocks)
 {
     std::vector<Key> keys;
     std::vector<fg_block> values;
     for (const Block &block : blocks) {
-        if (block.target.is_host() != hosts)
+        if (block.target.is_host() != Key::of_hosts)
             continue;
         keys.emplace_back(block.target);
         values.push_back(block.entry);
@@ -129,8 +131,6 @@ template <class Key> Result<void> write_map(const Maps &maps, std::span<const Bl
 }
 
 } // namespace
-
-std::size_t Blocklist::size() const { return maps_.control().hosts + maps_.control().prefixes; }
 
 std::optional<fg_block> Blocklist::find(const IpPrefix &target) const
 {
@@ -226,9 +226,9 @@ Result<void> Blocklist::add_all(std::span<const BlockRequest> requests, std::uin
     __atomic_store_n(&control.prefixes, control.prefixes + static_cast<std::uint32_t>(blocks.size() - hosts),
                      __ATOMIC_RELEASE);
     __atomic_store_n(&control.hosts, control.hosts + static_cast<std::uint32_t>(hosts), __ATOMIC_RELEASE);
-    auto written = write_map<HostKey>(maps_, blocks, true);
+    auto written = write_map<HostKey>(maps_, blocks);
     if (written)
-        written = write_map<PrefixKey>(maps_, blocks, false);
+        written = write_map<PrefixKey>(maps_, blocks);
     auto settled = recover();
     return written ? settled : written;
 }
@@ -290,7 +290,7 @@ Result<void> Blocklist::erase(const std::vector<IpPrefix> &targets)
         control.short_prefixes -= is_short_prefix(target) ? 1 : 0;
         control.gate_stale++;
     }
-    return control.gate_stale * 4 <= size() ? Result<void>() : recover();
+    return control.gate_stale * 4 <= maps_.block_count() ? Result<void>() : recover();
 }
 
 Result<BlockChange> Blocklist::remove(const std::string &target_or_id, std::uint64_t boot_ns, bool dry_run)

@@ -80,7 +80,7 @@ Result<void> Drain::recover(const RecordVisitor &visit, const OverflowVisitor &v
     /* It may have died while clearing: an entry without its record would never be found again. */
     for (const std::uint32_t table : tables_of(epoch - 1))
         clear_index(table);
-    clear_half(epoch - 1, {});
+    clear_half(epoch - 1);
     return {};
 }
 
@@ -145,7 +145,9 @@ Result<void> Drain::commit_half(std::uint32_t epoch, const RecordVisitor &visit,
         }
     }
     __atomic_store_n(&maps_.control().committed, epoch, __ATOMIC_RELEASE);
-    clear_half(epoch, *records_of);
+    for (std::uint32_t i = 0; const std::uint32_t table : tables_of(epoch))
+        clear_entries(table, (*records_of)[i++]);
+    clear_half(epoch);
     return {};
 }
 
@@ -171,16 +173,16 @@ void Drain::sum_counters(std::uint32_t epoch, std::span<fg_ledger_entry> sums)
             add(sums[i].dropped, row[i].dropped);
             for (int reason = 0; reason < FG_OVERFLOW_REASONS; reason++)
                 add(sums[i].overflow[reason], row[i].overflow[reason]);
+            sums[i].not_sampled += row[i].not_sampled;
+            sums[i].samples_lost += row[i].samples_lost;
         }
     }
 }
 
-/// Records keep what is in them: whoever takes one writes all of it.
-void Drain::clear_half(std::uint32_t epoch, std::span<const Records> records)
+/// All but the index. Records keep what is in them: whoever takes one writes all of it.
+void Drain::clear_half(std::uint32_t epoch)
 {
-    for (std::uint32_t i = 0; const std::uint32_t table : tables_of(epoch)) {
-        if (!records.empty())
-            clear_entries(table, records[i++]);
+    for (const std::uint32_t table : tables_of(epoch)) {
         if (maps_.heads[table].overflown)
             for (fg_overflow_entry &entry : overflow_of(table))
                 if (entry.packets != 0)

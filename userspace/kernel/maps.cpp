@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowguard/kernel/maps.h"
 
+#include "flowguard/abi/samples.h"
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
@@ -43,6 +45,7 @@ std::vector<MapSpec> map_specs(std::uint32_t capacity, std::uint32_t cpus, std::
         array("fg_interfaces", sizeof(fg_interface), FG_MAX_INTERFACES),
         array("fg_gate", sizeof(fg_gate_line), FG_GATE_LINES),
         {"fg_blocks", BPF_MAP_TYPE_HASH, sizeof(fg_address), sizeof(fg_block), max_blocks, BPF_F_NO_PREALLOC},
+        {"fg_samples", BPF_MAP_TYPE_RINGBUF, 0, 0, FG_SAMPLE_RING, 0},
         {"fg_prefixes", BPF_MAP_TYPE_LPM_TRIE, sizeof(fg_prefix), sizeof(fg_block), max_blocks, BPF_F_NO_PREALLOC},
     };
 }
@@ -246,23 +249,29 @@ int Maps::fd(const std::string &name) const
     return found == fds_.end() ? -1 : found->second.get();
 }
 
-std::uint64_t Maps::memory_bytes() const
+std::size_t Maps::block_count() const
 {
-    return map_memory(capacity(), cpus(), control().max_blocks, control().hosts + control().prefixes);
+    return std::size_t{__atomic_load_n(&control().hosts, __ATOMIC_RELAXED)} +
+           __atomic_load_n(&control().prefixes, __ATOMIC_RELAXED);
 }
+
+std::uint64_t Maps::memory_bytes() const { return map_memory(capacity(), cpus(), control().max_blocks, block_count()); }
 
 std::uint64_t Maps::measured_memory_bytes() const
 {
     std::uint64_t sum = 0;
-    for (const auto &[name, fd] : fds_) {
-        std::ifstream info(fmt::format("/proc/self/fdinfo/{}", fd.get()));
-        std::string key;
-        std::uint64_t value = 0;
-        while (info >> key)
-            if (key == "memlock:" && info >> value)
-                sum += value;
-    }
+    for (const auto &[name, fd] : fds_)
+        sum += map_memlock(fd.get());
     return sum;
+}
+
+std::uint64_t map_memlock(int fd)
+{
+    std::ifstream info(fmt::format("/proc/self/fdinfo/{}", fd));
+    for (std::string key; info >> key;)
+        if (std::uint64_t bytes = 0; key == "memlock:" && info >> bytes)
+            return bytes;
+    return 0;
 }
 
 std::uint64_t map_memory(std::uint32_t capacity, std::uint32_t cpus, std::uint32_t max_blocks, std::uint64_t blocks)
@@ -275,6 +284,8 @@ std::uint64_t map_memory(std::uint32_t capacity, std::uint32_t cpus, std::uint32
             bytes += (spec.entries * spec.value_size + page_size() - 1) / page_size() * page_size();
         else if (spec.type == BPF_MAP_TYPE_HASH)
             bytes += std::bit_ceil(spec.entries) * bucket;
+        else if (spec.type == BPF_MAP_TYPE_RINGBUF)
+            bytes += spec.entries;
     }
     return bytes + blocks * element;
 }

@@ -40,10 +40,17 @@ class LibbpfLog {
   private:
     static int print(libbpf_print_level level, const char *format, va_list arguments)
     {
-        char line[1024];
         if (level == LIBBPF_DEBUG || !current)
             return 0;
-        const int length = vsnprintf(line, sizeof line, format, arguments);
+        va_list again;
+        va_copy(again, arguments);
+        const int length = vsnprintf(nullptr, 0, format, again);
+        va_end(again);
+        if (length <= 0)
+            return length;
+        std::string line(static_cast<std::size_t>(length) + 1, '\0'); /* the verifier's log is one line of megabytes */
+        vsnprintf(line.data(), line.size(), format, arguments);
+        line.pop_back();
         current->text_ += line;
         return length;
     }
@@ -74,7 +81,8 @@ Programs::~Programs() = default;
 
 void Programs::Closer::operator()(flowguard_bpf *skeleton) const { flowguard_bpf__destroy(skeleton); }
 
-Result<Programs> Programs::load(const Maps &maps, const Device &device, std::uint32_t slot, bool tunnels)
+Result<Programs> Programs::load(const Maps &maps, const Device &device, std::uint32_t slot, bool tunnels,
+                                std::uint32_t sample_budget)
 {
     const LibbpfLog log;
     Programs programs(flowguard_bpf__open());
@@ -85,6 +93,7 @@ Result<Programs> Programs::load(const Maps &maps, const Device &device, std::uin
     skeleton->rodata->fg_link_type = device.link;
     skeleton->rodata->fg_capacity = maps.capacity();
     skeleton->rodata->fg_tunnels = tunnels;
+    skeleton->rodata->fg_sample_budget = sample_budget;
     std::ranges::copy(maps.hash_keys(), skeleton->rodata->fg_hash_keys);
     bpf_program__set_autoload(skeleton->progs.fg_clock, false);
     for (const auto &[name, fd] : maps.fds()) {

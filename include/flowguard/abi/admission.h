@@ -31,10 +31,9 @@ struct fg_known_bits {
 
 FG_INLINE __u32 fg_known_lines(__u32 capacity) { return capacity * FG_KNOWN_BITS_PER_RECORD / FG_KNOWN_LINE_BITS; }
 
-FG_INLINE struct fg_known_bits fg_known_place(__u64 flow_sum)
+FG_INLINE struct fg_known_bits fg_known_place(__u64 hash)
 {
-    __u64 hash = fg_mix(flow_sum);
-    struct fg_known_bits place = {(__u32)hash, {(__u32)(hash >> 32) & 511, (__u32)(hash >> 48) & 511}};
+    struct fg_known_bits place = {(__u32)hash, {(__u32)(hash >> 32) & 511, (__u32)(hash >> 41) & 511}};
     return place;
 }
 

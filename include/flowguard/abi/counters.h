@@ -5,7 +5,7 @@
 
 #include "flow.h"
 
-#define FG_ABI_VERSION 2u
+#define FG_ABI_VERSION 3u
 #define FG_MAX_INTERFACES 64u
 #define FG_EPOCHS 2u
 
@@ -26,7 +26,9 @@ struct fg_counters {
     struct fg_volume total;   /* counted before anything else is looked at */
     struct fg_volume dropped; /* of these, dropped by policy */
     struct fg_volume overflow[FG_OVERFLOW_REASONS];
-    __u64 pad[6];
+    __u64 not_sampled;  /* DNS packets beyond the budget, see samples.h */
+    __u64 samples_lost; /* DNS packets that the ring buffer had no room for */
+    __u64 pad[4];
 };
 FG_STATIC_ASSERT(sizeof(struct fg_counters) == 128);
 
@@ -45,7 +47,8 @@ FG_INLINE __u32 fg_table_number(__u32 cpu, __u32 epoch, __u32 direction)
 struct fg_table_head {
     __u32 used;      /* records in use: 0 .. used-1 */
     __u32 overflown; /* not 0: overflow aggregates are in use */
-    __u32 pad[14];
+    __u32 sampled;   /* of the budget of samples, see samples.h */
+    __u32 pad[13];
 };
 FG_STATIC_ASSERT(sizeof(struct fg_table_head) == 64);
 
@@ -75,7 +78,8 @@ struct fg_ledger_entry {
     struct fg_volume flows;
     struct fg_volume non_ip;
     struct fg_volume overflow[FG_OVERFLOW_REASONS];
-    __u64 pad[2];
+    __u64 not_sampled;
+    __u64 samples_lost;
 };
 FG_STATIC_ASSERT(sizeof(struct fg_ledger_entry) == 128);
 

@@ -93,7 +93,7 @@ struct fg_index_line {
 };
 FG_STATIC_ASSERT(sizeof(struct fg_index_line) == 64);
 
-FG_INLINE __u32 fg_index_tag(__u64 flow_sum) { return (__u32)(flow_sum >> 32) & ~FG_INDEX_RECORD_MASK; }
+FG_INLINE __u32 fg_index_tag(__u64 hash) { return (__u32)(hash >> 32) & ~FG_INDEX_RECORD_MASK; }
 
 /* Index entries are twice the records, so the index is at most half full. */
 FG_INLINE __u32 fg_index_lines(__u32 capacity) { return capacity * 2 / FG_INDEX_LINE_ENTRIES; }

@@ -4,7 +4,7 @@
  * addresses they came from or went to. Exact in packets and bytes; each packet is in one aggregate.
  *
  * The sketch is HyperLogLog (Flajolet, Fusy, Gandouet, Meunier 2007), one byte a register: a standard error of
- * 1.04 / sqrt(4096) = 1.6 %. Sketches of several CPUs and epochs join by the maximum of each register.
+ * 1.04 / sqrt(8192) = 1.15 %, so that 5 % is more than four of them. Sketches of several CPUs and epochs join by the maximum of each register.
  */
 #ifndef FLOWGUARD_ABI_OVERFLOW_H
 #define FLOWGUARD_ABI_OVERFLOW_H
@@ -24,7 +24,7 @@ enum fg_overflow_level {
 #define FG_OVERFLOW_ENTRIES (FG_OVERFLOW_SERVICES + FG_OVERFLOW_HOSTS + 1)
 #define FG_OVERFLOW_PROBES 8u
 
-#define FG_SKETCH_BITS 12
+#define FG_SKETCH_BITS 13
 #define FG_SKETCH_REGISTERS (1u << FG_SKETCH_BITS)
 
 struct fg_overflow_key {
@@ -67,11 +67,6 @@ FG_INLINE void fg_overflow_to_host(struct fg_overflow_key *key)
 {
     key->port = 0;
     key->level = FG_OVERFLOW_HOST;
-}
-
-FG_INLINE __u64 fg_sketch_hash(const __u8 *address, const volatile __u64 *keys)
-{
-    return fg_mix(fg_address_sum(address, keys));
 }
 
 FG_INLINE __u32 fg_sketch_register(__u64 hash) { return hash & (FG_SKETCH_REGISTERS - 1); }

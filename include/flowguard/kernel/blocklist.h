@@ -48,8 +48,6 @@ class Blocklist {
     Result<std::vector<Block>> list(std::uint64_t boot_ns);
     /// Makes counts and gate agree with the lists; to be called once after a predecessor may have died.
     Result<void> recover();
-    /// Entries, with those that have expired and were not removed yet.
-    std::size_t size() const;
 
   private:
     Result<void> store(const IpPrefix &target, const fg_block &entry);

@@ -49,7 +49,7 @@ class Drain {
     Result<std::vector<Records>> map_records(std::uint32_t epoch);
     void visit_aggregates(std::uint32_t epoch, const OverflowVisitor &visit) const;
     void sum_counters(std::uint32_t epoch, std::span<fg_ledger_entry> sums);
-    void clear_half(std::uint32_t epoch, std::span<const Records> records);
+    void clear_half(std::uint32_t epoch);
     void clear_entries(std::uint32_t table, Records records);
     void clear_index(std::uint32_t table);
     std::span<fg_overflow_entry> overflow_of(std::uint32_t table) const;

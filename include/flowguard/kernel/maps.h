@@ -84,6 +84,8 @@ class Maps {
     std::uint64_t measured_memory_bytes() const;
     std::uint32_t capacity() const { return control().capacity; }
     std::uint32_t cpus() const { return control().cpus; }
+    /// Entries of the blocklist, with those that have expired and were not removed yet.
+    std::size_t block_count() const;
     std::uint32_t tables() const { return cpus() * FG_EPOCHS * FG_DIRECTIONS; }
 
     fg_control &control() const { return control_[0]; }
@@ -107,6 +109,8 @@ class Maps {
     MappedArray<fg_control> control_;
 };
 
+/// What the kernel says that a map takes; 0 if it does not say.
+std::uint64_t map_memlock(int fd);
 /// What create() allocates in the kernel, in bytes, and what `blocks` entries of the blocklist add.
 std::uint64_t map_memory(std::uint32_t capacity, std::uint32_t cpus, std::uint32_t max_blocks = FG_DEFAULT_BLOCKS,
                          std::uint64_t blocks = 0);

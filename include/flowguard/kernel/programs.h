@@ -2,6 +2,7 @@
 #pragma once
 
 #include "flowguard/abi/clock.h"
+#include "flowguard/abi/samples.h"
 #include "flowguard/core/flow.h"
 #include "flowguard/kernel/device.h"
 #include "flowguard/kernel/maps.h"
@@ -18,8 +19,10 @@ namespace flowguard {
 /// They stay loaded for as long as this object, a link or a filter holds them.
 class Programs {
   public:
-    /// `tunnels`: count the flow inside a tunnel instead of the tunnel's own.
-    static Result<Programs> load(const Maps &maps, const Device &device, std::uint32_t slot, bool tunnels = false);
+    /// `tunnels`: count the flow inside a tunnel instead of the tunnel's own. `sample_budget`: DNS datagrams that are
+    /// copied, of one CPU, direction and tick; 0: none.
+    static Result<Programs> load(const Maps &maps, const Device &device, std::uint32_t slot, bool tunnels = false,
+                                 std::uint32_t sample_budget = FG_SAMPLE_BUDGET);
 
     Programs(Programs &&) noexcept;
     Programs &operator=(Programs &&) noexcept;
