@@ -317,6 +317,128 @@ TEST_F(FlowTableTest, EndedFlowsAreBounded)
     EXPECT_EQ(table_->counters().ended, 20U);
 }
 
+TEST_F(FlowTableTest, ATickTellsWhatEachFlowDidInIt)
+{
+    start();
+    add(to_server(syn), FG_RX, 0.1);
+    add(to_client(syn_ack), FG_TX, 0.2);
+    now_ += second;
+    table_->end_tick(now_);
+    ASSERT_EQ(table_->changes().size(), 1U);
+    EXPECT_TRUE(table_->changes()[0].begun);
+    table_->begin_tick(1.0);
+    EXPECT_TRUE(table_->changes().empty());
+    add(to_server(ack).packets(3, 900), FG_RX, 0.3, 0.4);
+    now_ += second;
+    table_->end_tick(now_);
+    ASSERT_EQ(table_->changes().size(), 1U);
+    const FlowDelta &delta = table_->changes()[0];
+    EXPECT_FALSE(delta.begun);
+    EXPECT_EQ(delta.to_server, (Volume{3, 900}));
+    EXPECT_EQ(delta.to_client, Volume{});
+    EXPECT_EQ(delta.client_sent.tcp.syn, 0U);
+    EXPECT_EQ(delta.client_first, now_ - second + 300'000'000);
+    EXPECT_EQ(delta.server_first, 0);
+    EXPECT_EQ(delta.last, now_ - second + 400'000'000);
+    EXPECT_EQ(delta.flow->to_server, (Volume{4, 960}));
+    EXPECT_EQ(delta.flow->client_sent.tcp.syn, 1U);
+    EXPECT_EQ(delta.flow->server_sent.tcp.syn_ack, 1U);
+}
+
+/* The answer's record may come first, and then the client is settled late. */
+TEST_F(FlowTableTest, WhatATickChangedTurnsWithTheClient)
+{
+    start();
+    add(to_client(syn_ack).packets(2, 150), FG_TX, 0.2);
+    add(to_server(syn), FG_RX, 0.1);
+    table_->end_tick(now_ + second);
+    ASSERT_EQ(table_->changes().size(), 1U);
+    const FlowDelta &delta = table_->changes()[0];
+    EXPECT_EQ(delta.to_server, (Volume{1, 60}));
+    EXPECT_EQ(delta.to_client, (Volume{2, 150}));
+    EXPECT_EQ(delta.client_sent.tcp.syn, 1U);
+    EXPECT_EQ(delta.server_sent.tcp.syn_ack, 1U);
+    EXPECT_EQ(delta.client_first, now_ + 100'000'000);
+    EXPECT_EQ(delta.server_first, now_ + 200'000'000);
+}
+
+TEST_F(FlowTableTest, ATickTellsWhichFlowsEndedWithIt)
+{
+    FlowTableConfig config;
+    config.new_timeout = std::chrono::seconds(2);
+    start(config);
+    add(to_server(syn), FG_RX);
+    now_ += second;
+    table_->end_tick(now_);
+    EXPECT_TRUE(table_->just_ended().empty());
+    table_->begin_tick(1.0);
+    now_ += second;
+    table_->end_tick(now_);
+    ASSERT_EQ(table_->just_ended().size(), 1U);
+    EXPECT_EQ(table_->just_ended()[0]->state, FlowState::New);
+    EXPECT_EQ(table_->just_ended()[0]->client_sent.tcp.syn, 1U);
+    table_->begin_tick(1.0);
+    EXPECT_TRUE(table_->just_ended().empty());
+}
+
+TEST_F(FlowTableTest, AFlowThatGoesOnAfterTheActiveTimeoutHasNotBegunAgain)
+{
+    FlowTableConfig config;
+    config.active_timeout = std::chrono::seconds(1);
+    start(config);
+    add(to_server(syn), FG_RX);
+    add(to_client(syn_ack), FG_TX);
+    tick();
+    add(to_server(ack), FG_RX);
+    now_ += second;
+    table_->end_tick(now_);
+    ASSERT_EQ(table_->changes().size(), 1U);
+    EXPECT_FALSE(table_->changes()[0].begun);
+    EXPECT_TRUE(table_->changes()[0].flow->continued);
+}
+
+TEST_F(FlowTableTest, PacketLengthsAreKeptOfEachSide)
+{
+    start();
+    Record small = to_server(syn);
+    small.value.min_length = small.value.max_length = 60;
+    Record large = to_server(ack);
+    large.value.min_length = 80;
+    large.value.max_length = 1500;
+    add(small, FG_RX);
+    add(large, FG_RX);
+    const Flow flow = only();
+    EXPECT_EQ(flow.client_sent.min_length, 60U);
+    EXPECT_EQ(flow.client_sent.max_length, 1500U);
+    EXPECT_EQ(flow.server_sent.max_length, 0U);
+}
+
+TEST_F(FlowTableTest, ThePartBeforeTheActiveTimeoutIsTold)
+{
+    FlowTableConfig config;
+    config.active_timeout = std::chrono::seconds(1);
+    start(config);
+    add(to_server(syn).packets(4, 4000), FG_RX);
+    now_ += second;
+    table_->end_tick(now_);
+    ASSERT_EQ(table_->just_ended().size(), 1U);
+    EXPECT_EQ(table_->just_ended()[0]->reason, FlowReason::Active);
+    EXPECT_EQ(table_->just_ended()[0]->to_server, (Volume{4, 4000}));
+    EXPECT_EQ(only().to_server, Volume{});
+}
+
+/* In a capture nothing says which way a packet crossed the interface. */
+TEST_F(FlowTableTest, WithoutDirectionsEveryRecordCounts)
+{
+    FlowTableConfig config;
+    config.direction_known = false;
+    start(config);
+    add(to_server(syn), FG_RX);
+    add(to_client(syn_ack), FG_RX);
+    EXPECT_EQ(only().to_server.packets, 1U);
+    EXPECT_EQ(only().to_client.packets, 1U);
+}
+
 TEST_F(FlowTableTest, NonIpIsNoFlow)
 {
     start();
@@ -324,6 +446,52 @@ TEST_F(FlowTableTest, NonIpIsNoFlow)
     arp.value.key.kind = FG_KIND_NON_IP;
     add(arp, FG_RX);
     EXPECT_EQ(table_->size(), 0U);
+}
+
+TEST_F(FlowTableTest, ShortTicksCanBeLookedAtAsOne)
+{
+    start({.idle_timeout = std::chrono::seconds(2)});
+    add(Record(client, 1, server, 53, FG_PROTO_UDP).packets(2, 200), FG_TX);
+    tick();
+    add(Record(client, 2, server, 53, FG_PROTO_UDP).packets(1, 100), FG_TX);
+    now_ += second;
+    table_->end_tick(now_);
+    ASSERT_EQ(table_->just_ended().size(), 1U);
+
+    table_->begin_tick(0.1, true);
+    /* Many: entries move. The flow that has ended is given to nobody else. */
+    for (std::uint16_t port = 1000; port < 3000; port++)
+        add(Record(client, port, server, 53, FG_PROTO_UDP).packets(1, 100), FG_TX);
+    add(Record(client, 2, server, 53, FG_PROTO_UDP).packets(4, 400), FG_TX);
+    table_->end_tick(now_);
+
+    ASSERT_EQ(table_->just_ended().size(), 1U);
+    EXPECT_EQ(table_->just_ended().front()->key.client_port, 1);
+    ASSERT_EQ(table_->changes().size(), 2001U);
+    const FlowDelta &both = table_->changes().front();
+    EXPECT_EQ(both.flow->key.client_port, 2);
+    EXPECT_EQ(both.to_server.packets, 5U);
+    EXPECT_TRUE(both.begun);
+    EXPECT_EQ(table_->changes().back().flow->key.client_port, 2999);
+
+    table_->begin_tick(1);
+    EXPECT_TRUE(table_->changes().empty());
+    add(Record(client, 2, server, 53, FG_PROTO_UDP).packets(1, 100), FG_TX);
+    table_->end_tick(now_);
+    ASSERT_EQ(table_->changes().size(), 1U);
+    EXPECT_EQ(table_->changes().front().to_server.packets, 1U);
+    EXPECT_FALSE(table_->changes().front().begun);
+}
+
+TEST_F(FlowTableTest, WhatAPredecessorLeftIsAddedBeforeTheFirstTick)
+{
+    table_.emplace(FlowTableConfig{}, 42);
+    now_ = noon;
+    add(Record(client, 1, server, 53, FG_PROTO_UDP).packets(2, 200), FG_TX);
+    table_->begin_tick(1);
+    table_->end_tick(now_);
+    EXPECT_EQ(only().to_server.packets, 2U);
+    EXPECT_TRUE(table_->changes().empty());
 }
 
 } // namespace

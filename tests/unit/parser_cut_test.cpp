@@ -21,6 +21,8 @@ bool has_ports(const fg_flow_key &key) { return key.sport != 0 || key.dport != 0
 /// Cutting takes knowledge away and adds none.
 void expect_no_invention(const fg_flow_key &cut, const fg_flow_key &whole)
 {
+    EXPECT_GE(cut.kind, FG_KIND_IPV4);
+    EXPECT_LE(cut.kind, FG_KIND_MALFORMED);
     if (cut.kind > FG_KIND_IPV6)
         return;
     EXPECT_EQ(cut.kind, whole.kind);

@@ -67,7 +67,7 @@ TEST(Sketch, JoinsToTheUnion)
                                           static_cast<std::uint8_t>(i >> 16),
                                           static_cast<std::uint8_t>(i >> 8),
                                           static_cast<std::uint8_t>(i)};
-        const std::uint64_t hash = fg_sketch_hash(address, hash_keys.data());
+        const std::uint64_t hash = fg_address_hash(address, hash_keys.data());
         std::uint8_t &least = entry.registers[fg_sketch_register(hash)];
         least = std::max(least, fg_sketch_rank(hash));
     }
@@ -77,11 +77,11 @@ TEST(Sketch, JoinsToTheUnion)
 
 TEST(Sketch, RanksByTrailingZeros)
 {
-    EXPECT_EQ(fg_sketch_rank(1ULL << 12), 1);
-    EXPECT_EQ(fg_sketch_rank(1ULL << 13), 2);
-    EXPECT_EQ(fg_sketch_rank(1ULL << 63), 52);
-    EXPECT_EQ(fg_sketch_rank(0), 53);
-    EXPECT_EQ(fg_sketch_rank(0xfff), 53) << "the register's bits do not count";
+    EXPECT_EQ(fg_sketch_rank(1ULL << 13), 1);
+    EXPECT_EQ(fg_sketch_rank(1ULL << 14), 2);
+    EXPECT_EQ(fg_sketch_rank(1ULL << 63), 51);
+    EXPECT_EQ(fg_sketch_rank(0), 52);
+    EXPECT_EQ(fg_sketch_rank(0x1fff), 52) << "the register's bits do not count";
 }
 
 struct OverflowTableTest : testing::Test {
@@ -136,16 +136,26 @@ TEST_F(OverflowTableTest, IsBounded)
     clock.advance(1);
     for (int i = 0; i < 3000; i++)
         table.add(entry(Record("198.18.0.1", 1, "10.0.0.2", static_cast<std::uint16_t>(i)), 1), FG_RX, noon + i, clock);
-    EXPECT_EQ(table.active().size(), 1024U);
+    const auto kept = table.active();
+    EXPECT_EQ(kept.size(), 1024U);
+    for (const OverflowAggregate &each : kept)
+        EXPECT_GE(each.port, 3000 - 1024) << "the ones that were idle for longest went";
 }
 
-TEST_F(OverflowTableTest, ForgetsAnInterfaceThatIsDetached)
+TEST_F(OverflowTableTest, ForgetsAnInterfaceThatIsDetachedAndKeepsWhatIsOfNone)
 {
     clock.advance(1);
+    fg_overflow_entry rest{};
+    rest.key.level = FG_OVERFLOW_REST;
+    rest.packets = 9;
+    table.add(rest, FG_RX, noon, clock);
     table.add(entry(to_web, 1), FG_RX, noon, clock);
     table.add(entry(Record(to_web).slot(7), 1), FG_RX, noon, clock);
     table.drop_slot(7);
-    EXPECT_EQ(table.active().size(), 1U);
+    EXPECT_EQ(table.active().size(), 2U);
+    table.drop_slot(0);
+    ASSERT_EQ(table.active().size(), 1U);
+    EXPECT_EQ(table.active().front().level, FG_OVERFLOW_REST);
 }
 
 TEST(KnownFlows, KnowsWhatWasAddedAndLittleElse)

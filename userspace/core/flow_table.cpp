@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 
 namespace flowguard {
 namespace {
@@ -22,6 +23,8 @@ struct Entry {
     std::array<bool, 2> delivered{};             ///< by side: client, server; something passed policy
     std::array<std::uint8_t, 2> delivered_tcp{}; ///< by side: flags of what passed policy
     std::uint64_t created_tick = 0;
+    std::uint64_t changed_tick = 0;
+    std::uint32_t change = 0; ///< since changed_tick: position in changes
     Flow flow;
 };
 
@@ -83,6 +86,7 @@ void turn_around(Entry &entry)
     std::swap(flow.to_server, flow.to_client);
     std::swap(flow.tcp_flags_to_server, flow.tcp_flags_to_client);
     std::swap(flow.bits_to_server, flow.bits_to_client);
+    std::swap(flow.client_sent, flow.server_sent);
     flow.client_received = !flow.client_received;
 }
 
@@ -135,6 +139,25 @@ void settle_state(Entry &entry)
     }
 }
 
+/// Makes the other side the client of what the tick has changed so far.
+void turn_around(FlowDelta &delta)
+{
+    std::swap(delta.to_server, delta.to_client);
+    std::swap(delta.client_sent, delta.server_sent);
+    std::swap(delta.client_first, delta.server_first);
+}
+
+void count(FlowDelta &delta, const Piece &piece, bool from_client)
+{
+    const fg_flow_record &record = piece.record;
+    (from_client ? delta.to_server : delta.to_client) += {record.packets, record.bytes};
+    (from_client ? delta.client_sent : delta.server_sent) += {
+        .tcp = record.tcp, .min_length = record.min_length, .max_length = record.max_length};
+    TimeNs &first = from_client ? delta.client_first : delta.server_first;
+    first = first == 0 ? piece.first : std::min(first, piece.first);
+    delta.last = std::max(delta.last, piece.last);
+}
+
 void count(Entry &entry, const Piece &piece, const RateClock &clock)
 {
     Flow &flow = entry.flow;
@@ -144,6 +167,8 @@ void count(Entry &entry, const Piece &piece, const RateClock &clock)
     (from_client ? flow.to_server : flow.to_client) += {record.packets, record.bytes};
     (from_client ? flow.tcp_flags_to_server : flow.tcp_flags_to_client) |= record.tcp_flags;
     (from_client ? flow.bits_to_server : flow.bits_to_client).add(clock, static_cast<double>(record.bytes) * 8);
+    (from_client ? flow.client_sent : flow.server_sent) += {
+        .tcp = record.tcp, .min_length = record.min_length, .max_length = record.max_length};
     flow.packets_both.add(clock, static_cast<double>(record.packets));
     flow.dropped += {record.dropped_packets, record.dropped_bytes};
     flow.start = std::min(flow.start, piece.first);
@@ -168,6 +193,9 @@ struct FlowTable::Impl {
     }
 
     Entry &create(const fg_flow_key &key, const Piece &piece);
+    FlowDelta &change_of(Entry &entry, const Piece &piece);
+    void settle_changes();
+    void settle_ended();
     void make_room();
     void finish(std::uint32_t number, FlowReason reason);
     void remember(const Flow &flow);
@@ -179,14 +207,21 @@ struct FlowTable::Impl {
     FlowTableConfig config;
     RateClock clock;
     Entries entries;
+    std::vector<TimeNs> due; ///< by entry: it cannot be over before. Small, so that many idle flows cost little a tick
     std::vector<std::uint32_t> unused;
     tsl::robin_set<std::uint32_t, Hash, Same, std::allocator<std::uint32_t>, true> index;
     std::deque<std::pair<std::uint32_t, std::uint64_t>> half_open; ///< entry and flow id, oldest first; may be stale
     std::deque<Flow> ended;
     FlowTableCounters counters;
+    std::vector<FlowDelta> changes;
+    std::vector<std::uint32_t> changed; ///< the entries of `changes`
+    std::vector<const Flow *> just_ended;
+    std::vector<std::uint32_t> resting; ///< the entries of `just_ended`, which are given to no other flow meanwhile
+    std::deque<Flow> parts;             ///< of flows that go on, ended by the active timeout in this tick
     std::uint64_t next_id;
-    std::uint64_t tick = 0;
-    std::uint32_t hand = 0; ///< where make_room() looks next
+    std::uint64_t tick = 1;
+    std::uint64_t collecting_since = 1; ///< tick of which `changes` are, and of those that followed it
+    std::uint32_t hand = 0;             ///< where make_room() looks next
 };
 
 Entry &FlowTable::Impl::create(const fg_flow_key &key, const Piece &piece)
@@ -195,6 +230,7 @@ Entry &FlowTable::Impl::create(const fg_flow_key &key, const Piece &piece)
     if (unused.empty()) {
         unused.push_back(static_cast<std::uint32_t>(entries.size()));
         entries.emplace_back();
+        due.push_back(0);
     }
     const std::uint32_t number = unused.back();
     unused.pop_back();
@@ -239,6 +275,47 @@ void FlowTable::Impl::make_room()
     finish(idlest, FlowReason::Evicted);
 }
 
+FlowDelta &FlowTable::Impl::change_of(Entry &entry, const Piece &piece)
+{
+    if (entry.changed_tick < collecting_since) {
+        entry.changed_tick = tick;
+        entry.change = static_cast<std::uint32_t>(changes.size());
+        changed.push_back(static_cast<std::uint32_t>(&entry - entries.data()));
+        changes.emplace_back();
+        changes.back().last = piece.last;
+        changes.back().begun = entry.created_tick >= collecting_since;
+    }
+    due[changed[entry.change]] = 0;
+    return changes[entry.change];
+}
+
+/// Entries moved while records were added, and some were given to other flows.
+void FlowTable::Impl::settle_changes()
+{
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < changes.size(); i++) {
+        Entry &entry = entries[changed[i]];
+        if (entry.changed_tick < collecting_since || entry.change != i)
+            continue;
+        entry.change = static_cast<std::uint32_t>(kept);
+        changed[kept] = changed[i];
+        changes[kept] = changes[i];
+        changes[kept].flow = &entry.flow;
+        changes[kept++].begun &= !entry.flow.continued;
+    }
+    changes.resize(kept);
+    changed.resize(kept);
+}
+
+void FlowTable::Impl::settle_ended()
+{
+    just_ended.clear();
+    for (const std::uint32_t number : resting)
+        just_ended.push_back(&entries[number].flow);
+    for (const Flow &part : parts)
+        just_ended.push_back(&part);
+}
+
 void FlowTable::Impl::remember(const Flow &flow)
 {
     counters.ended++;
@@ -264,9 +341,12 @@ void FlowTable::Impl::restart(Entry &entry, TimeNs now)
 {
     entry.flow.reason = FlowReason::Active;
     remember(entry.flow);
+    parts.push_back(entry.flow);
     entry.flow.id = next_id++ & ((1ULL << 52) - 1);
     entry.flow.to_server = entry.flow.to_client = entry.flow.dropped = {};
+    entry.flow.client_sent = entry.flow.server_sent = {};
     entry.flow.start = entry.flow.last = now;
+    entry.flow.continued = true;
     counters.created++;
 }
 
@@ -295,10 +375,20 @@ FlowTable::~FlowTable() = default;
 FlowTable::FlowTable(FlowTable &&) noexcept = default;
 FlowTable &FlowTable::operator=(FlowTable &&) noexcept = default;
 
-void FlowTable::begin_tick(double seconds)
+void FlowTable::begin_tick(double seconds, bool go_on)
 {
-    impl_->clock.advance(seconds);
-    impl_->tick++;
+    Impl &table = *impl_;
+    table.clock.advance(seconds);
+    table.tick++;
+    if (go_on)
+        return;
+    table.collecting_since = table.tick;
+    table.changes.clear();
+    table.changed.clear();
+    table.just_ended.clear();
+    table.unused.insert(table.unused.end(), table.resting.begin(), table.resting.end());
+    table.resting.clear();
+    table.parts.clear();
 }
 
 void FlowTable::add(const fg_flow_record &record, fg_direction direction, TimeNs first, TimeNs last)
@@ -317,26 +407,43 @@ void FlowTable::add(const fg_flow_record &record, fg_direction direction, TimeNs
         }
     }
     Entry &entry = found == table.index.end() ? table.create(biflow.key, piece) : table.entries[*found];
+    FlowDelta &change = table.change_of(entry, piece);
+    const bool client_was_src = entry.client_is_src;
     settle_client(entry, piece, table.tick);
+    if (entry.client_is_src != client_was_src)
+        turn_around(change);
     /* On a loopback or hairpin device each packet passes twice, out and in: it is one packet of the flow. */
     const bool from_client = piece.from_src == entry.client_is_src;
-    if ((direction == FG_RX) == (from_client == entry.flow.client_received))
-        count(entry, piece, table.clock);
+    if (table.config.direction_known && (direction == FG_RX) != (from_client == entry.flow.client_received))
+        return;
+    count(entry, piece, table.clock);
+    count(change, piece, from_client);
 }
 
 void FlowTable::end_tick(TimeNs now)
 {
     Impl &table = *impl_;
+    table.settle_changes();
+    const TimeNs active_timeout = std::chrono::nanoseconds(table.config.active_timeout).count();
     for (std::uint32_t number = 0; number < table.entries.size(); number++) {
+        if (now < table.due[number])
+            continue;
         Entry &entry = table.entries[number];
+        table.due[number] = std::numeric_limits<TimeNs>::max();
         if (!entry.used)
             continue;
         const Flow &flow = entry.flow;
-        if (now - flow.last >= table.patience(flow).count())
+        if (now - flow.last >= table.patience(flow).count()) {
             table.finish(number, flow.state == FlowState::Closed ? flow.reason : FlowReason::Timeout);
-        else if (now - flow.start >= std::chrono::nanoseconds(table.config.active_timeout).count())
+            table.unused.pop_back();
+            table.resting.push_back(number);
+            continue;
+        }
+        if (now - flow.start >= active_timeout)
             table.restart(entry, now);
+        table.due[number] = std::min(flow.last + table.patience(flow).count(), flow.start + active_timeout);
     }
+    table.settle_ended();
     table.forget_half_open();
 }
 
@@ -361,6 +468,8 @@ void FlowTable::visit_established(const std::function<void(const fg_flow_key &)>
     }
 }
 
+const std::vector<FlowDelta> &FlowTable::changes() const { return impl_->changes; }
+const std::vector<const Flow *> &FlowTable::just_ended() const { return impl_->just_ended; }
 std::size_t FlowTable::size() const { return impl_->index.size(); }
 const FlowTableCounters &FlowTable::counters() const { return impl_->counters; }
 const RateClock &FlowTable::clock() const { return impl_->clock; }

@@ -174,7 +174,7 @@ Json overflow_to_json(const OverflowAggregate &aggregate, const Snapshot &snapsh
         if (aggregate.kind <= FG_KIND_IPV6) {
             json[rx ? "dest_ip" : "src_ip"] = aggregate.address.to_string();
             json["proto"] = protocol_name(aggregate.proto);
-        } else {
+        } else if (aggregate.level == FG_OVERFLOW_SERVICE) {
             json["ether_type"] = aggregate.port;
         }
         if (aggregate.level == FG_OVERFLOW_SERVICE && has_ports(aggregate.proto))

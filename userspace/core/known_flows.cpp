@@ -15,7 +15,7 @@ void KnownFlows::clear() { std::ranges::fill(lines_, fg_known_line{}); }
 
 void KnownFlows::add(const fg_flow_key &key)
 {
-    const fg_known_bits place = fg_known_place(fg_flow_sum(&key, hash_keys_.data()));
+    const fg_known_bits place = fg_known_place(fg_flow_hash(&key, hash_keys_.data()));
     fg_known_line &line = lines_[place.line & (lines_.size() - 1)];
     for (const std::uint32_t bit : place.bit)
         line.word[bit / 64] |= 1ULL << bit % 64;
@@ -23,7 +23,7 @@ void KnownFlows::add(const fg_flow_key &key)
 
 bool KnownFlows::contains(const fg_flow_key &key) const
 {
-    const fg_known_bits place = fg_known_place(fg_flow_sum(&key, hash_keys_.data()));
+    const fg_known_bits place = fg_known_place(fg_flow_hash(&key, hash_keys_.data()));
     const fg_known_line &line = lines_[place.line & (lines_.size() - 1)];
     return std::ranges::all_of(place.bit, [&](std::uint32_t bit) { return line.word[bit / 64] >> bit % 64 & 1; });
 }

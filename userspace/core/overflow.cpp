@@ -35,6 +35,7 @@ void OverflowTable::add(const fg_overflow_entry &entry, fg_direction direction, 
                                    .dropped = {},
                                    .start = now,
                                    .last = now,
+                                   .tick_volume = {},
                                    .bits = {},
                                    .packets = {}};
     }
@@ -42,6 +43,8 @@ void OverflowTable::add(const fg_overflow_entry &entry, fg_direction direction, 
     sum.volume += {entry.packets, entry.bytes};
     sum.dropped += {entry.dropped_packets, entry.dropped_bytes};
     sum.syn += entry.syn;
+    sum.tick_volume += {entry.packets, entry.bytes};
+    sum.tick_syn += entry.syn;
     sum.last = now;
     sum.bits.add(clock, static_cast<double>(entry.bytes) * 8);
     sum.packets.add(clock, static_cast<double>(entry.packets));
@@ -67,6 +70,14 @@ void OverflowTable::make_room()
     entries_.erase(std::ranges::min_element(entries_, {}, [](const auto &e) { return e.second.aggregate.last; }));
 }
 
+void OverflowTable::begin_tick()
+{
+    for (auto &[key, entry] : entries_) {
+        entry.aggregate.tick_volume = {};
+        entry.aggregate.tick_syn = 0;
+    }
+}
+
 void OverflowTable::end_tick(TimeNs now)
 {
     std::erase_if(entries_, [&](const auto &each) { return now - each.second.aggregate.last >= idle_.count(); });
@@ -74,7 +85,9 @@ void OverflowTable::end_tick(TimeNs now)
 
 void OverflowTable::drop_slot(std::uint8_t slot)
 {
-    std::erase_if(entries_, [&](const auto &each) { return each.first.slot == slot; });
+    std::erase_if(entries_, [&](const auto &each) {
+        return each.first.slot == slot && each.first.level != FG_OVERFLOW_REST; /* which is of no interface */
+    });
 }
 
 std::vector<OverflowAggregate> OverflowTable::active() const

@@ -7,7 +7,6 @@
 namespace flowguard {
 namespace {
 
-constexpr double m = FG_SKETCH_REGISTERS;
 constexpr int highest = 64 - FG_SKETCH_BITS + 1; ///< rank
 
 /* Ertl 2017, algorithm 6 and its formulas for registers that are empty (sigma) and full (tau). */
@@ -41,21 +40,23 @@ double tau(double x)
 
 } // namespace
 
-void Sketch::note(const std::uint8_t (&address)[16], const HashKeys &hash_keys)
+template <std::size_t Registers>
+void BasicSketch<Registers>::note(const std::uint8_t (&address)[16], const HashKeys &hash_keys)
 {
-    const std::uint64_t hash = fg_sketch_hash(address, hash_keys.data());
-    std::uint8_t &least = registers_.at(fg_sketch_register(hash));
+    const std::uint64_t hash = fg_address_hash(address, hash_keys.data());
+    std::uint8_t &least = registers_[fg_sketch_register(hash) & (Registers - 1)];
     least = std::max(least, fg_sketch_rank(hash));
 }
 
-void Sketch::join(std::span<const std::uint8_t, FG_SKETCH_REGISTERS> registers)
+template <std::size_t Registers> void BasicSketch<Registers>::join(std::span<const std::uint8_t, Registers> registers)
 {
     for (std::size_t i = 0; i < registers.size(); i++)
         registers_[i] = std::max(registers_[i], registers[i]);
 }
 
-std::uint64_t Sketch::estimate() const
+template <std::size_t Registers> std::uint64_t BasicSketch<Registers>::estimate() const
 {
+    constexpr double m = Registers;
     std::array<double, highest + 1> with_rank{};
     for (const std::uint8_t rank : registers_)
         with_rank.at(std::min<std::size_t>(rank, highest))++;
@@ -67,5 +68,8 @@ std::uint64_t Sketch::estimate() const
     sum += m * sigma(with_rank[0] / m);
     return static_cast<std::uint64_t>(std::llround(m * m / (2 * std::log(2.0) * sum)));
 }
+
+template class BasicSketch<FG_SKETCH_REGISTERS>;
+template class BasicSketch<2048>;
 
 } // namespace flowguard

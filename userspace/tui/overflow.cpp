@@ -28,7 +28,7 @@ std::string overflow_target(const Json &aggregate)
 std::string describe_overflow(const Json &aggregate)
 {
     const auto number = [&](const char *key) { return number_at(aggregate, {"flowguard", key}); };
-    const bool tx = has(aggregate, "src_ip");
+    const bool tx = aggregate.contains("flowguard") && text_at(aggregate.at("flowguard"), "direction") == "tx";
     return fmt::format(
         "{} {}, {} packets{} {} about {} addresses, {}/s", tx ? "from" : "to", overflow_target(aggregate),
         format_count(number("packets")),

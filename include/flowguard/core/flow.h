@@ -5,6 +5,7 @@
 #include "flowguard/core/ip_address.h"
 #include "flowguard/core/rates.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -25,6 +26,24 @@ struct Volume {
     }
     friend Volume operator+(Volume a, const Volume &b) { return a += b; }
     bool operator==(const Volume &) const = default;
+};
+
+/// What one side sent beyond its volume.
+struct Sent {
+    fg_tcp_counts tcp{};
+    std::uint32_t min_length = 0; ///< L2 bytes of a packet; 0 before the first
+    std::uint32_t max_length = 0;
+
+    Sent &operator+=(const Sent &other)
+    {
+        tcp.syn += other.tcp.syn;
+        tcp.syn_ack += other.tcp.syn_ack;
+        tcp.fin += other.tcp.fin;
+        tcp.rst += other.tcp.rst;
+        min_length = min_length == 0 ? other.min_length : std::min(min_length, other.min_length);
+        max_length = std::max(max_length, other.max_length);
+        return *this;
+    }
 };
 
 enum class FlowState : std::uint8_t { New, Established, Closed };
@@ -59,10 +78,26 @@ struct Flow {
     std::uint8_t tcp_flags_to_client = 0;
     FlowState state = FlowState::New;
     FlowReason reason = FlowReason::Active;
+    bool continued = false; ///< goes on where an earlier flow ended by the active timeout
+    Sent client_sent;
+    Sent server_sent;
     bool client_received = false; ///< the first packet seen came in (RX) from the client; else it went out (TX)
     RateWindow bits_to_server;
     RateWindow bits_to_client;
     RateWindow packets_both;
+};
+
+/// What a flow did in one tick.
+struct FlowDelta {
+    const Flow *flow = nullptr; ///< as it is at the tick's end
+    Volume to_server;
+    Volume to_client;
+    Sent client_sent;
+    Sent server_sent;
+    TimeNs client_first = 0; ///< of this tick's packets to the server; 0: there were none
+    TimeNs server_first = 0; ///< of those to the client
+    TimeNs last = 0;         ///< of either
+    bool begun = false;      ///< the flow's first tick
 };
 
 } // namespace flowguard

@@ -16,6 +16,7 @@ namespace flowguard {
 struct FlowTableConfig {
     std::size_t max_flows = 1'000'000; ///< beyond it, half-open flows are evicted first, oldest first
     std::size_t max_ended = 10'000;    ///< ended flows kept for `flows --ended`
+    bool direction_known = true;       ///< false: records of a capture, all of them RX
     std::chrono::seconds tcp_established_timeout{300};
     std::chrono::seconds idle_timeout{60};     ///< UDP, ICMP, others
     std::chrono::seconds closed_timeout{5};    ///< after FIN from both sides, or RST
@@ -38,12 +39,20 @@ class FlowTable {
     FlowTable(FlowTable &&) noexcept;
     FlowTable &operator=(FlowTable &&) noexcept;
 
-    /// Begins a tick; the records that follow were counted within `seconds` (> 0).
-    void begin_tick(double seconds);
+    /// Begins a tick; the records that follow were counted within `seconds` (> 0). `go_on`: changes() and just_ended()
+    /// keep what they have and go on collecting, so that several short ticks can be looked at as one.
+    void begin_tick(double seconds, bool go_on = false);
     /// Adds one drained record. `first` and `last` are its times as realtime. Non-IP kinds are ignored.
     void add(const fg_flow_record &record, fg_direction direction, TimeNs first, TimeNs last);
     /// Ends the tick: moves flows that are over or timed out to ended().
     void end_tick(TimeNs now);
+    /// What the records of the tick that ended last changed, each flow once, in order of first record. Valid until the
+    /// next begin_tick(), as just_ended() is.
+    const std::vector<FlowDelta> &changes() const;
+    /// Flows that ended with the tick: timed out or closed, or, with FlowReason::Active, the part up to here of a flow that
+    /// goes on. Those that were evicted to make room are not among them.
+    /// Valid until the next begin_tick().
+    const std::vector<const Flow *> &just_ended() const;
     /// Ends all flows of an interface that is detached.
     void drop_slot(std::uint8_t slot);
 

@@ -23,14 +23,16 @@ struct OverflowAggregate {
     std::uint8_t proto = 0;    ///< IANA number
     std::uint16_t port = 0;    ///< of this side; ICMP: type; no IP: EtherType; 0 above FG_OVERFLOW_SERVICE
     IpAddress address;         ///< of this side
-    Volume volume;             ///< since `start`
-    Volume dropped;            ///< of these
+    Volume volume{};           ///< since `start`
+    Volume dropped{};          ///< of these
     std::uint64_t syn = 0;     ///< of these: TCP segments with SYN and without ACK
     std::uint64_t remotes = 0; ///< distinct remote addresses, with those whose flows found a record; see Sketch
     TimeNs start = 0;
     TimeNs last = 0;
-    RateWindow bits;
-    RateWindow packets;
+    Volume tick_volume{}; ///< in the latest tick
+    std::uint64_t tick_syn = 0;
+    RateWindow bits{};
+    RateWindow packets{};
 };
 
 /// Joins the kernel's aggregates of all CPUs and ticks. Pure: times are arguments.
@@ -45,6 +47,7 @@ class OverflowTable {
     /// `hash_keys`: of the instance, see abi/hash.h.
     void note(const fg_flow_record &record, fg_direction direction, const HashKeys &hash_keys);
     bool empty() const { return entries_.empty(); }
+    void begin_tick();
     void end_tick(TimeNs now);
     void drop_slot(std::uint8_t slot);
     /// The largest first, by packets.
@@ -66,7 +69,7 @@ class OverflowTable {
         OverflowAggregate aggregate;
         Sketch remotes;
     };
-    /// Beyond it, the one that has been idle for longest goes: 4 KiB each.
+    /// Beyond it, the one that has been idle for longest goes: 8 KiB each.
     static constexpr std::size_t max_entries = 1024;
 
     void make_room();

@@ -50,7 +50,7 @@ struct Snapshot {
     unsigned tick_ms = 1000;
     std::uint64_t table_capacity = 0;         ///< kernel records per CPU, direction and epoch
     std::uint64_t kernel_memory_bytes = 0;    ///< of the maps, by the formula of docs/performance.md
-    std::uint64_t kernel_memory_measured = 0; ///< as the kernel says, when the daemon started; 0: it does not
+    std::uint64_t kernel_memory_measured = 0; ///< as the kernel said when the daemon started; before 6.4 an estimate
     std::uint64_t blocks = 0;
     std::uint64_t flows_evicted = 0;   ///< since the daemon started: the flow table of user space was full
     std::vector<std::string> features; ///< for `status --verbose`: "tcx: yes (kernel 6.18)"
