@@ -33,6 +33,7 @@ Result<InstancePaths> InstancePaths::of(const std::string &instance)
                          .socket = run / "control.sock",
                          .lock = run / "lock",
                          .log = run / "daemon.log",
+                         .state = std::filesystem::path("/var/lib/flowguard") / instance / "state.db",
                          .config = std::filesystem::path("/etc/flowguard") /
                                    ((is_default ? "flowguard" : instance) + ".toml")};
 }

@@ -1,102 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowguard/daemon/config.h"
 
-#include <fmt/format.h>
-#include <toml++/toml.h>
-
-#include <functional>
-#include <map>
+#include "config_reader.h"
 
 namespace flowguard {
 namespace {
 
-using Read = std::function<std::optional<std::string>(const toml::node &, Config &)>; ///< what is wrong, if anything
-
-template <class Set> Read number(std::int64_t least, std::int64_t most, Set set)
-{
-    return [=](const toml::node &node, Config &config) -> std::optional<std::string> {
-        const auto value = node.value_exact<std::int64_t>();
-        if (!value || *value < least || *value > most)
-            return fmt::format("must be a whole number from {} to {}", least, most);
-        set(config, *value);
-        return {};
-    };
-}
+using Complaint = std::optional<std::string>;
 
 Read seconds(std::chrono::seconds FlowTableConfig::*member)
 {
-    return number(1, 7 * 86400,
-                  [member](Config &config, std::int64_t value) { config.flows.*member = std::chrono::seconds(value); });
+    return whole_number(1, 7 * 86400, [member](Config &config, std::int64_t value) {
+        config.flows.*member = std::chrono::seconds(value);
+    });
 }
 
-std::optional<std::string> read_addresses(const toml::node &node, Config &config)
+Complaint add_protected(Config &config, const std::string &text)
 {
-    const toml::array *list = node.as_array();
-    if (!list)
-        return "must be a list of addresses";
-    for (const toml::node &item : *list) {
-        const auto text = item.value_exact<std::string>();
-        const auto address = text ? IpAddress::parse(*text) : Result<IpAddress>(fail(ExitCode::Usage, "not a text"));
-        if (!address)
-            return address.error().message;
-        config.protect.push_back(*address);
-    }
+    const auto address = IpAddress::parse(text);
+    if (!address)
+        return address.error().message;
+    config.protect.push_back(*address);
     return {};
 }
 
-std::optional<std::string> read_interfaces(const toml::node &node, Config &config)
+Complaint add_local(Config &config, const std::string &text)
 {
-    const toml::array *list = node.as_array();
-    if (!list)
-        return "must be a list of interface names";
-    for (const toml::node &item : *list) {
-        const auto text = item.value_exact<std::string>();
-        if (!text)
-            return "must be a list of interface names";
-        config.interfaces.push_back(*text);
-    }
+    const auto prefix = IpPrefix::parse(text);
+    if (!prefix)
+        return prefix.error().message;
+    config.local.push_back(*prefix);
     return {};
 }
 
-std::optional<std::string> read_tunnels(const toml::node &node, Config &config)
+Complaint add_interface(Config &config, const std::string &text)
 {
-    const auto value = node.value_exact<bool>();
-    if (!value)
-        return "must be true or false";
-    config.tunnels = *value;
+    config.interfaces.push_back(text);
     return {};
 }
 
-std::optional<std::string> read_log_file(const toml::node &node, Config &config)
+const Keys &keys()
 {
-    const auto text = node.value_exact<std::string>();
-    if (!text)
-        return "must be a path";
-    config.log_file = *text;
-    return {};
-}
-
-const std::map<std::string, Read, std::less<>> &keys()
-{
-    static const std::map<std::string, Read, std::less<>> all{
+    static const Keys all{
         {"capacity",
-         number(1, 1LL << 31, [](Config &c, std::int64_t v) { c.capacity = static_cast<std::uint32_t>(v); })},
-        {"max_blocks",
-         number(64, FG_MAX_BLOCKS, [](Config &c, std::int64_t v) { c.max_blocks = static_cast<std::uint32_t>(v); })},
-        {"tick_ms", number(100, 1000, [](Config &c, std::int64_t v) { c.tick_ms = static_cast<unsigned>(v); })},
-        {"log_file", read_log_file},
-        {"protect", read_addresses},
-        {"interfaces", read_interfaces},
-        {"tunnels", read_tunnels},
-        {"max_flows",
-         number(100, 100'000'000, [](Config &c, std::int64_t v) { c.flows.max_flows = static_cast<std::size_t>(v); })},
-        {"max_ended",
-         number(0, 10'000'000, [](Config &c, std::int64_t v) { c.flows.max_ended = static_cast<std::size_t>(v); })},
+         whole_number(1, 1LL << 31, [](Config &c, std::int64_t v) { c.capacity = static_cast<std::uint32_t>(v); })},
+        {"max_blocks", whole_number(64, FG_MAX_BLOCKS,
+                                    [](Config &c, std::int64_t v) { c.max_blocks = static_cast<std::uint32_t>(v); })},
+        {"tick_ms", whole_number(100, 1000, [](Config &c, std::int64_t v) { c.tick_ms = static_cast<unsigned>(v); })},
+        {"log_file", text("a path", [](Config &c, const std::string &v) { c.log_file = v; })},
+        {"state_dir", text("a path", [](Config &c, const std::string &v) { c.state_dir = v; })},
+        {"protect", list_of("addresses", add_protected)},
+        {"interfaces", list_of("interface names", add_interface)},
+        {"local", list_of("addresses or prefixes", add_local)},
+        {"tunnels", truth([](Config &c, bool v) { c.tunnels = v; })},
+        {"max_flows", whole_number(100, 100'000'000,
+                                   [](Config &c, std::int64_t v) { c.flows.max_flows = static_cast<std::size_t>(v); })},
+        {"max_ended", whole_number(0, 10'000'000,
+                                   [](Config &c, std::int64_t v) { c.flows.max_ended = static_cast<std::size_t>(v); })},
         {"tcp_established_timeout", seconds(&FlowTableConfig::tcp_established_timeout)},
         {"idle_timeout", seconds(&FlowTableConfig::idle_timeout)},
         {"closed_timeout", seconds(&FlowTableConfig::closed_timeout)},
         {"new_timeout", seconds(&FlowTableConfig::new_timeout)},
         {"active_timeout", seconds(&FlowTableConfig::active_timeout)},
+        {"detection", read_detection},
+        {"detectors", read_detectors},
     };
     return all;
 }
@@ -107,6 +74,22 @@ Error at(const std::filesystem::path &path, const toml::source_region &where, co
 }
 
 } // namespace
+
+std::optional<Wrong> read_table(const toml::table &table, const Keys &known, Config &config)
+{
+    for (const auto &[key, node] : table) {
+        const auto found = known.find(std::string_view(key));
+        if (found == known.end())
+            return wrong(node, fmt::format("unknown key '{}'", std::string_view(key)));
+        if (auto complaint = found->second(node, config)) {
+            /* What a table says is about a key of its own. */
+            if (!node.is_table())
+                complaint->what = fmt::format("'{}' {}", std::string_view(key), complaint->what);
+            return complaint;
+        }
+    }
+    return {};
+}
 
 Result<Config> load_config(const std::filesystem::path &path, bool required)
 {
@@ -119,13 +102,8 @@ Result<Config> load_config(const std::filesystem::path &path, bool required)
     Config config;
     try {
         const toml::table table = toml::parse_file(path.string());
-        for (const auto &[key, node] : table) {
-            const auto known = keys().find(std::string_view(key));
-            if (known == keys().end())
-                return std::unexpected(at(path, node.source(), fmt::format("unknown key '{}'", std::string_view(key))));
-            if (const auto wrong = known->second(node, config))
-                return std::unexpected(at(path, node.source(), fmt::format("'{}' {}", std::string_view(key), *wrong)));
-        }
+        if (const auto complaint = read_table(table, keys(), config))
+            return std::unexpected(at(path, complaint->where, complaint->what));
     } catch (const toml::parse_error &error) {
         return std::unexpected(at(path, error.source(), std::string(error.description())));
     }

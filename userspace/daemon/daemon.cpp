@@ -107,6 +107,17 @@ void remove_run_files(const InstancePaths &paths, bool with_log)
     paths.remove_empty_directories();
 }
 
+/// Who rotates the logs says so by SIGHUP.
+void reopen_on_hangup(boost::asio::signal_set &hangups, Engine &engine)
+{
+    hangups.async_wait([&](const boost::system::error_code &error, int) {
+        if (error)
+            return;
+        engine.reopen_logs();
+        reopen_on_hangup(hangups, engine);
+    });
+}
+
 Result<void> serve(Engine &engine, const DaemonRun &run, const Config &config, bool &detached)
 {
     boost::asio::io_context io(1);
@@ -131,6 +142,8 @@ Result<void> serve(Engine &engine, const DaemonRun &run, const Config &config, b
         spdlog::info("ending on signal {}: what is attached goes on counting and blocking", number);
         io.stop();
     });
+    boost::asio::signal_set hangups(io, SIGHUP);
+    reopen_on_hangup(hangups, engine);
     auto attached = attach_first(engine, run.interfaces.empty() ? config.interfaces : run.interfaces, run);
     if (!attached)
         return std::unexpected(attached.error());
@@ -141,6 +154,7 @@ Result<void> serve(Engine &engine, const DaemonRun &run, const Config &config, b
         io.run();
     }
     notify_service_manager("STOPPING=1");
+    engine.save();
     (*server)->close();
     return {};
 }
@@ -172,6 +186,8 @@ Result<void> run_daemon(const DaemonRun &run)
     auto config = load_config(run.config.value_or(run.paths.config), run.config.has_value());
     if (!config)
         return failed(config.error());
+    if (config->state_dir.empty())
+        config->state_dir = run.paths.state.parent_path();
     auto lock = InstanceLock::take(run.paths.lock);
     if (!lock)
         return failed(lock.error());

@@ -2,6 +2,7 @@
 #include "flowguard/daemon/endpoints.h"
 
 #include "flowguard/core/top.h"
+#include "flowguard/daemon/incident_query.h"
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -10,6 +11,8 @@
 
 #include <charconv>
 #include <chrono>
+#include <fstream>
+#include <limits>
 #include <optional>
 #include <unistd.h>
 
@@ -18,6 +21,8 @@ namespace {
 
 constexpr auto longest_poll = std::chrono::seconds(5);
 constexpr auto poll_step = std::chrono::milliseconds(20);
+constexpr std::size_t lines_at_once = 64;
+constexpr std::uint64_t max_age_s = 10ULL * 365 * 86400;
 constexpr std::string_view blocks_prefix = "/v1/blocks/";
 
 int http_status(ExitCode code)
@@ -69,6 +74,14 @@ Result<std::uint64_t> number(const Request &request, const std::string &name, st
     return value;
 }
 
+/// Of this process.
+std::uint64_t resident_bytes()
+{
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages >> pages;
+    return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
 /// What flows and top select by.
 struct Selection {
     SortBy sort;
@@ -98,17 +111,27 @@ boost::asio::awaitable<Response> Endpoints::handle(const Request &request)
         Response response = change(request);
         co_return response;
     }
-    if (request.path == "/v1/top" && request.query.contains("after")) {
+    if (request.query.contains("after")) {
         const auto after = number(request, "after", 0);
         const auto deadline = std::chrono::steady_clock::now() + longest_poll;
         boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
-        while (after && engine_.snapshot()->tick <= *after && std::chrono::steady_clock::now() < deadline) {
+        while (after && revision(request) <= *after && std::chrono::steady_clock::now() < deadline) {
             timer.expires_after(poll_step);
             co_await timer.async_wait(boost::asio::use_awaitable);
         }
     }
     Response response = get(request);
     co_return response;
+}
+
+/// What a request with `after` waits for; at once if it is none of those.
+std::uint64_t Endpoints::revision(const Request &request) const
+{
+    if (request.path == "/v1/top")
+        return engine_.snapshot()->tick;
+    if (request.path == "/v1/incidents" && engine_.watch())
+        return engine_.watch()->incidents()->revision;
+    return std::numeric_limits<std::uint64_t>::max();
 }
 
 Response Endpoints::get(const Request &request)
@@ -124,6 +147,8 @@ Response Endpoints::get(const Request &request)
         return overflow();
     if (request.path == "/v1/top")
         return respond(top(request));
+    if (request.path == "/v1/incidents")
+        return incidents(request);
     if (request.path == "/v1/blocks")
         return respond(engine_.blocks());
     return respond(fail(ExitCode::NotRunning, fmt::format("there is no {}", request.path)));
@@ -133,13 +158,46 @@ Json Endpoints::status(const Request &request) const
 {
     Json json = status_to_json(*engine_.snapshot(), settings_.version, flag(request, "verbose"));
     json["policy"]["blocks"] = engine_.block_count();
+    if (const Watch *watch = engine_.watch()) {
+        const auto incidents = watch->incidents();
+        json["incidents"] = {{"open", incidents->open}, {"revision", incidents->revision}};
+        const Watch::Cost cost = watch->cost();
+        if (flag(request, "verbose"))
+            json["detection"] = {{"last_ms", cost.last_ms},
+                                 {"longest_ms", cost.longest_ms},
+                                 {"dns_samples", cost.samples},
+                                 {"memory_bytes", resident_bytes()}};
+    }
     return json;
+}
+
+Response Endpoints::incidents(const Request &request) const
+{
+    if (!engine_.watch())
+        return respond(
+            fail(ExitCode::Failed, "detection is off: see 'enabled' under [detection] in the configuration"));
+    const auto since = number(request, "since", 0);
+    const auto after = number(request, "after", 0);
+    if (!since || !after)
+        return respond(std::unexpected((since ? after : since).error()));
+    IncidentQuery query{
+        .only_open = flag(request, "open"), .since = {}, .id = parameter(request, "id", ""), .after = {}};
+    if (request.query.contains("since"))
+        query.since = real_time_ns() - static_cast<TimeNs>(std::min<std::uint64_t>(*since, max_age_s)) * 1'000'000'000;
+    if (request.query.contains("after"))
+        query.after = *after;
+    auto selected = select_incidents(*engine_.watch()->incidents(), query, engine_.config().state_dir / "state.db");
+    return {200, {}, [selected = std::move(selected), next = std::size_t{0}](std::string &lines) mutable {
+                const std::size_t end = std::min(next + lines_at_once, selected.size());
+                for (; next < end; next++)
+                    lines += selected[next].dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+                return next < selected.size();
+            }};
 }
 
 /// As lines, some at a time: hundreds of thousands of flows must not stand in memory as one text.
 Response Endpoints::flows(const Request &request) const
 {
-    constexpr std::size_t lines_at_once = 64;
     const auto wanted = selection(request, "bytes", 0);
     if (!wanted)
         return respond(std::unexpected(wanted.error()));
@@ -176,6 +234,8 @@ Result<Json> Endpoints::top(const Request &request) const
         return std::unexpected(wanted.error());
     Json json = top_to_json(*engine_.snapshot(), *by, wanted->sort, wanted->filter, wanted->limit);
     json["blocks"] = engine_.block_count();
+    if (engine_.watch())
+        json["incidents"] = {{"open", engine_.watch()->incidents()->open}};
     json["filter"] = parameter(request, "filter", "");
     return json;
 }

@@ -2,12 +2,12 @@
 #include "flowguard/daemon/engine.h"
 
 #include "flowguard/daemon/policy.h"
+#include "flowguard/detect/tick.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <net/if.h>
 #include <unistd.h>
 
 namespace flowguard {
@@ -38,15 +38,6 @@ void remove_directories(const std::filesystem::path &pins)
 
 std::uint64_t bits(const fg_volume &volume) { return volume.bytes * 8; }
 
-Volume volume_of(const fg_volume &volume) { return {volume.packets, volume.bytes}; }
-
-Error attached_otherwise(const std::string &name, bool tunnels)
-{
-    return {ExitCode::Failed, fmt::format("{0} is attached {1} tunnels, and its flows would change their meaning: "
-                                          "'flowguard detach {0}' first, then attach it {2} tunnels",
-                                          name, tunnels ? "without" : "with", tunnels ? "with" : "without")};
-}
-
 } // namespace
 
 Engine::Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock clock)
@@ -54,15 +45,14 @@ Engine::Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock
       config_(std::move(config)),
       maps_(std::move(maps)),
       clock_(std::move(clock)),
-      attachments_(maps_, pins_),
+      attachments_(maps_, pins_, config_.detect ? config_.dns_samples : 0),
       drain_(maps_),
       features_(describe_features()),
       since_(real_time_ns()),
       /* Another seed after each start: flow ids must not repeat. */
       flows_(config_.flows, maps_.control().hash_seed ^ static_cast<std::uint64_t>(since_),
              std::max(1U, 1000 / config_.tick_ms)),
-      hash_keys_(maps_.hash_keys()),
-      known_(maps_.capacity(), hash_keys_)
+      known_(maps_.capacity(), maps_.hash_keys())
 {
 }
 
@@ -80,12 +70,26 @@ Result<std::unique_ptr<Engine>> Engine::start(std::filesystem::path pins, Config
     if (!maps)
         return std::unexpected(maps.error());
     std::unique_ptr<Engine> engine(new Engine(std::move(pins), std::move(config), std::move(*maps), std::move(*clock)));
-    if (auto adopted = engine->adopt(); !adopted) {
+    auto ready = engine->start_watch();
+    if (ready)
+        ready = engine->adopt();
+    if (!ready) {
         if (!engine->has_interfaces())
             engine->remove_pins();
-        return std::unexpected(adopted.error());
+        return std::unexpected(ready.error());
     }
     return engine;
+}
+
+Result<void> Engine::start_watch()
+{
+    if (!config_.detect)
+        return {};
+    auto watch = Watch::start(config_, maps_, real_time_ns());
+    if (!watch)
+        return std::unexpected(watch.error());
+    watch_ = std::move(*watch);
+    return {};
 }
 
 Result<void> Engine::adopt()
@@ -109,10 +113,10 @@ void Engine::remove_pins()
 
 RecordVisitor Engine::record_visitor()
 {
-    return [this](const fg_flow_record &record, fg_direction direction) {
+    return [this, hash_keys = maps_.hash_keys()](const fg_flow_record &record, fg_direction direction) {
         flows_.add(record, direction, clock_.to_realtime(record.first), clock_.to_realtime(record.last));
         if (!overflow_.empty())
-            overflow_.note(record, direction, hash_keys_);
+            overflow_.note(record, direction, hash_keys);
     };
 }
 
@@ -152,7 +156,11 @@ Result<void> Engine::drain()
     const std::uint64_t boot_ns = clock_.boot_ns();
     const double elapsed = last_tick_boot_ns_ ? static_cast<double>(boot_ns - last_tick_boot_ns_) / 1e9
                                               : config_.tick_ms / 1e3;
-    flows_.begin_tick(std::max(elapsed, 0.001));
+    const bool go_on = undetected_ > 0;
+    flows_.begin_tick(std::max(elapsed, 0.001), go_on);
+    if (!go_on)
+        overflow_.begin_tick();
+    const bool first = last_tick_boot_ns_ == 0;
     last_tick_boot_ns_ = boot_ns;
     if (auto drained = drain_.run(record_visitor(), overflow_visitor()); !drained)
         return drained;
@@ -160,8 +168,39 @@ Result<void> Engine::drain()
     flows_.end_tick(clock_.realtime());
     overflow_.end_tick(clock_.realtime());
     publish_known_flows();
+    /* What was counted while no daemon ran has no time, and thus no rate. */
+    if (!first)
+        detect(elapsed);
     ticks_++;
     return {};
+}
+
+/// Detectors look at whole seconds, however short a tick is.
+void Engine::detect(double elapsed)
+{
+    if (!watch_)
+        return;
+    watch_->collect_samples(clock_);
+    undetected_ += elapsed;
+    if (undetected_ + config_.tick_ms / 2e3 < 1)
+        return;
+    const TimeNs end = clock_.realtime();
+    watch_->tick(begin_of_tick(detected_until_, end, undetected_), end, flows_, overflow_.active(), own_addresses());
+    detected_until_ = end;
+    undetected_ = 0;
+}
+
+void Engine::reopen_logs()
+{
+    if (watch_)
+        watch_->reopen_log();
+}
+
+void Engine::save()
+{
+    const std::lock_guard lock(mutex_);
+    if (watch_)
+        watch_->save(clock_.realtime());
 }
 
 void Engine::count_rates()
@@ -180,115 +219,6 @@ void Engine::count_rates()
     }
 }
 
-void Engine::settle_interfaces()
-{
-    for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
-        if (maps_.interfaces[slot].ifindex != 0)
-            settle(slot);
-}
-
-void Engine::settle(std::uint32_t slot)
-{
-    fg_interface &entry = maps_.interfaces[slot];
-    Port &port = ports_[slot];
-    const std::uint32_t now = ifindex_of(entry.name);
-    if (now == 0) {
-        char renamed[IF_NAMESIZE] = {};
-        if (if_indextoname(entry.ifindex, renamed)) {
-            spdlog::info("{} is now called {}", entry.name, renamed);
-            std::ranges::copy(renamed, entry.name);
-            return;
-        }
-        if (port.present)
-            spdlog::warn("{} is gone; it is attached again when it comes back", entry.name);
-        port.present = false;
-        port.note = "the device is gone; it is attached again when it comes back";
-        return;
-    }
-    if (!attachments_.is_intact(slot))
-        reattach(slot);
-    else if (const auto device = find_device(entry.name)) {
-        port.present = true;
-        port.up = device->up;
-        entry.vlan_offloads = device->vlan_offloads;
-    }
-}
-
-void Engine::reattach(std::uint32_t slot)
-{
-    const std::string name = maps_.interfaces[slot].name;
-    const AttachOptions options = attachments_.options(slot);
-    const fg_interface before = maps_.interfaces[slot];
-    auto device = find_device(name);
-    attachments_.release(slot);
-    auto note = device ? attachments_.attach(*device, options, slot) : std::unexpected(device.error());
-    Port &port = ports_[slot];
-    if (note) {
-        spdlog::warn("attached {} again: its device was replaced, or somebody took the programs off", name);
-        port.note = *note;
-        port.present = true;
-        port.up = device->up;
-        return;
-    }
-    /* Keep the slot, so that the next tick tries again and the sums stay. */
-    maps_.interfaces[slot] = before;
-    if (port.note != note.error().message)
-        spdlog::error("cannot attach {} again: {}", name, note.error().message);
-    port.note = note.error().message;
-}
-
-DirectionTotals Engine::totals(std::uint32_t slot, fg_direction direction) const
-{
-    const fg_ledger_entry &sum = drain_.ledger(slot, direction);
-    const Port::Side &side = ports_[slot].sides[direction];
-    return {.total = volume_of(sum.total),
-            .dropped = volume_of(sum.dropped),
-            .flows = volume_of(sum.flows),
-            .overflow = volume_of(sum.overflow[FG_OVERFLOW_RECORDS_FULL]) +
-                        volume_of(sum.overflow[FG_OVERFLOW_INDEX_FULL]) +
-                        volume_of(sum.overflow[FG_OVERFLOW_NOT_ADMITTED]),
-            .non_ip = volume_of(sum.non_ip),
-            .bits = side.bits.rates(flows_.clock()),
-            .packets = side.packets.rates(flows_.clock()),
-            .dropped_packets = side.dropped.rates(flows_.clock())};
-}
-
-InterfaceStatus Engine::describe(std::uint32_t slot) const
-{
-    const fg_interface &entry = maps_.interfaces[slot];
-    InterfaceStatus status{.name = entry.name,
-                           .ifindex = entry.ifindex,
-                           .slot = static_cast<std::uint8_t>(slot),
-                           .present = ports_[slot].present,
-                           .ingress_hook = std::string(hook_name(entry.ingress_hook)),
-                           .egress_hook = std::string(hook_name(entry.egress_hook)),
-                           .ingress_program_id = entry.ingress_program_id,
-                           .egress_program_id = entry.egress_program_id,
-                           .tunnels = attachments_.options(slot).tunnels,
-                           .note = ports_[slot].note,
-                           .rx = totals(slot, FG_RX),
-                           .tx = totals(slot, FG_TX),
-                           .losses = losses(slot)};
-    if (!status.present)
-        status.ingress_hook = status.egress_hook = "off";
-    else if (!ports_[slot].up)
-        status.note += fmt::format("{}{} is down: nothing is counted until 'ip link set {} up'",
-                                   status.note.empty() ? "" : "; ", entry.name, entry.name);
-    return status;
-}
-
-std::map<std::string, std::uint64_t> Engine::losses(std::uint32_t slot) const
-{
-    constexpr std::array<const char *, FG_OVERFLOW_REASONS> names{"overflow_records_full", "overflow_index_full",
-                                                                  "overflow_not_admitted"};
-    std::map<std::string, std::uint64_t> counts;
-    for (const auto direction : {FG_RX, FG_TX})
-        for (std::size_t reason = 0; reason < names.size(); reason++)
-            if (const std::uint64_t packets = drain_.ledger(slot, direction).overflow[reason].packets)
-                counts[names.at(reason)] += packets;
-    return counts;
-}
-
 void Engine::publish()
 {
     auto snapshot = std::make_shared<Snapshot>();
@@ -304,7 +234,7 @@ void Engine::publish()
     {
         const std::lock_guard lock(policy_mutex_);
         sweep_blocks();
-        snapshot->blocks = block_count_;
+        snapshot->blocks = block_count();
     }
     snapshot->features = features_;
     for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
@@ -323,142 +253,21 @@ void Engine::publish()
     snapshot_ = std::move(snapshot);
 }
 
-void Engine::count_blocks() { block_count_ = Blocklist(maps_).size(); }
-
 /// The kernel ignores what has expired; it is removed here. Reading a long list each tick would cost too much.
 void Engine::sweep_blocks()
 {
     constexpr std::size_t short_list = 4096;
     constexpr std::uint64_t ticks_between = 60;
-    Blocklist blocks(maps_);
-    if (blocks.size() != 0 && (blocks.size() <= short_list || ticks_ % ticks_between == 0))
-        if (auto live = blocks.list(boot_time_ns()); !live)
+    const std::size_t count = block_count();
+    if (count != 0 && (count <= short_list || ticks_ % ticks_between == 0))
+        if (auto live = Blocklist(maps_).list(boot_time_ns()); !live)
             spdlog::warn("cannot remove expired blocks: {}", live.error().message);
-    count_blocks();
 }
 
 std::shared_ptr<const Snapshot> Engine::snapshot() const
 {
     const std::lock_guard lock(snapshot_mutex_);
     return snapshot_;
-}
-
-bool Engine::has_interfaces() const
-{
-    const std::lock_guard lock(mutex_);
-    return std::ranges::any_of(maps_.interfaces.subspan(0, FG_MAX_INTERFACES),
-                               [](const fg_interface &entry) { return entry.ifindex != 0; });
-}
-
-Json Engine::attached_json(const std::vector<std::string> &names, bool changed) const
-{
-    Json list = Json::array();
-    for (const std::string &name : names) {
-        const auto slot = attachments_.find(name);
-        if (!slot)
-            continue;
-        const InterfaceStatus status = describe(*slot);
-        list.push_back({{"name", name},
-                        {"ingress", {{"hook", status.ingress_hook}, {"program_id", status.ingress_program_id}}},
-                        {"egress", {{"hook", status.egress_hook}, {"program_id", status.egress_program_id}}},
-                        {"tunnels", status.tunnels},
-                        {"note", status.note}});
-    }
-    return Json{{"changed", changed}, {"interfaces", list}};
-}
-
-Result<Json> Engine::attach(const std::vector<std::string> &names, XdpMode mode, std::optional<bool> tunnels,
-                            bool dry_run)
-{
-    const std::lock_guard lock(mutex_);
-    std::vector<Device> missing;
-    for (const std::string &name : names) {
-        auto device = find_device(name);
-        if (!device)
-            return std::unexpected(device.error());
-        const auto slot = attachments_.find(name);
-        if (slot && tunnels && attachments_.options(*slot).tunnels != *tunnels)
-            return std::unexpected(attached_otherwise(name, *tunnels));
-        if (!slot && std::ranges::none_of(missing, [&](const Device &other) { return other.name == name; }))
-            missing.push_back(std::move(*device));
-    }
-    if (missing.empty() || dry_run)
-        return attached_json(names, !missing.empty());
-    if (auto attached = attach_all(missing, {mode, tunnels.value_or(config_.tunnels)}); !attached)
-        return attached;
-    if (auto drained = drain(); !drained)
-        return std::unexpected(drained.error());
-    publish();
-    return attached_json(names, true);
-}
-
-Result<Json> Engine::attach_all(const std::vector<Device> &devices, const AttachOptions &options)
-{
-    std::vector<std::uint32_t> done;
-    for (const Device &device : devices) {
-        const auto slot = attachments_.free_slot();
-        Result<std::string> note = slot ? Result<std::string>{} : std::unexpected(slot.error());
-        if (slot) {
-            ports_[*slot] = {};
-            drain_.reset_slot(*slot);
-            note = attachments_.attach(device, options, *slot);
-        }
-        if (!note) {
-            for (const std::uint32_t attached : done)
-                attachments_.detach(attached);
-            return std::unexpected(note.error());
-        }
-        ports_[*slot].note = *note;
-        ports_[*slot].up = device.up;
-        done.push_back(*slot);
-        spdlog::info("attached {}: {} and {}{}{}", device.name, hook_name(maps_.interfaces[*slot].ingress_hook),
-                     hook_name(maps_.interfaces[*slot].egress_hook), note->empty() ? "" : "; ", *note);
-    }
-    return Json();
-}
-
-void Engine::detach_slot(std::uint32_t slot)
-{
-    const std::string name = maps_.interfaces[slot].name;
-    if (!attachments_.detach(slot))
-        spdlog::warn("the kernel still holds a program of {}", name);
-    spdlog::info("detached {}", name);
-}
-
-void Engine::forget_slot(std::uint8_t slot)
-{
-    flows_.drop_slot(slot);
-    overflow_.drop_slot(slot);
-}
-
-Result<Json> Engine::detach(const std::vector<std::string> &names, bool dry_run)
-{
-    const std::lock_guard lock(mutex_);
-    std::vector<std::uint32_t> slots;
-    Json list = Json::array();
-    for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++) {
-        const fg_interface &entry = maps_.interfaces[slot];
-        if (entry.ifindex == 0 || (!names.empty() && std::ranges::find(names, entry.name) == names.end()))
-            continue;
-        slots.push_back(slot);
-        list.push_back(entry.name);
-    }
-    const bool ending = names.empty();
-    const Json answer{{"changed", ending || !slots.empty()}, {"interfaces", list}, {"ending", ending}};
-    if (dry_run)
-        return answer;
-    for (const std::uint32_t slot : slots)
-        detach_slot(slot);
-    /* Twice: what the programs counted last may stand in either half. */
-    for (int i = 0; i < 2 && !slots.empty(); i++)
-        if (auto drained = drain(); !drained)
-            return std::unexpected(drained.error());
-    for (const std::uint32_t slot : slots)
-        forget_slot(static_cast<std::uint8_t>(slot));
-    if (ending)
-        remove_pins();
-    publish();
-    return answer;
 }
 
 Result<Json> Engine::block(const Json &request, std::uint32_t uid)
@@ -470,51 +279,19 @@ Result<Json> Engine::block(const Json &request, std::uint32_t uid)
     if (const auto peer = IpAddress::parse(request.value("session_peer", "")))
         protect.push_back({*peer, "the peer of your own SSH session"});
     const std::lock_guard lock(policy_mutex_);
-    auto changed = flowguard::block(maps_, request, uid, protect);
-    count_blocks();
-    return changed;
+    return flowguard::block(maps_, request, uid, protect);
 }
 
 Result<Json> Engine::unblock(const std::string &target_or_id, bool dry_run)
 {
     const std::lock_guard lock(policy_mutex_);
-    auto changed = flowguard::unblock(maps_, target_or_id, dry_run);
-    count_blocks();
-    return changed;
+    return flowguard::unblock(maps_, target_or_id, dry_run);
 }
 
 Result<Json> Engine::blocks()
 {
     const std::lock_guard lock(policy_mutex_);
     return list_blocks(maps_);
-}
-
-Result<std::vector<std::string>> clean_up(const std::filesystem::path &pins, const std::vector<std::string> &names,
-                                          bool dry_run)
-{
-    auto maps = Maps::open(pins);
-    std::vector<std::string> detached;
-    if (maps) {
-        Attachments attachments(*maps, pins);
-        for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++) {
-            const std::string name = maps->interfaces[slot].name;
-            if (maps->interfaces[slot].ifindex == 0 ||
-                (!names.empty() && std::ranges::find(names, name) == names.end()))
-                continue;
-            detached.push_back(name);
-            if (!dry_run)
-                attachments.detach(slot);
-        }
-    } else if (maps.error().code == ExitCode::Permission) {
-        return std::unexpected(maps.error());
-    }
-    if (names.empty() && !dry_run) {
-        /* Maps of another version: links are found by their pins alone, and go with them. */
-        std::error_code ignored;
-        std::filesystem::remove_all(pins, ignored);
-        remove_directories(pins);
-    }
-    return detached;
 }
 
 } // namespace flowguard

@@ -71,20 +71,21 @@ Json block_to_json(const Block &block, std::uint64_t boot_ns, TimeNs now)
 
 std::optional<std::string> refusal(const IpPrefix &target, const std::vector<Protected> &protect)
 {
-    if (target.is_host()) {
-        if (target.first().is_unspecified())
-            return "is no single host";
-        if (target.first().is_loopback())
-            return "is this host itself";
-        if (target.first().is_multicast())
-            return "is a multicast or broadcast address";
-    }
-    for (const auto &[address, why] : protect) {
-        if (target.is_host() && address == target.first())
-            return "is " + why;
-        if (!target.is_host() && target.contains(address))
-            return fmt::format("contains {}, {},", address.to_string(), why);
-    }
+    const IpAddress &first = target.first();
+    if (target.is_host() && first.is_unspecified())
+        return "is no single host";
+    if (first.is_loopback())
+        return "is this host itself";
+    if (first.is_multicast())
+        return "is a multicast or broadcast address";
+    std::vector<Protected> all = protect;
+    for (const char *address : {"127.0.0.1", "::1"})
+        all.push_back({IpAddress::parse(address).value(), "this host itself"});
+    for (const char *address : {"224.0.0.1", "255.255.255.255", "ff02::1"})
+        all.push_back({IpAddress::parse(address).value(), "a multicast or broadcast address"});
+    for (const auto &[address, why] : all)
+        if (target.contains(address))
+            return target.is_host() ? "is " + why : fmt::format("contains {}, {},", address.to_string(), why);
     return {};
 }
 

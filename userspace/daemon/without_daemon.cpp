@@ -2,10 +2,11 @@
 /* Straight on the pinned maps, for when the daemon is not there. */
 #include "flowguard/daemon/config.h"
 #include "flowguard/daemon/daemon.h"
-#include "flowguard/daemon/engine.h"
 #include "flowguard/daemon/instance_lock.h"
 #include "flowguard/daemon/policy.h"
+#include "flowguard/kernel/attachment.h"
 
+#include <algorithm>
 #include <unistd.h>
 
 namespace flowguard {
@@ -25,6 +26,35 @@ template <class Action> Result<Json> with_maps(const InstancePaths &paths, Actio
     if (!lock)
         return std::unexpected(lock.error());
     return action(*maps);
+}
+
+/// Takes off and unpins everything, or what is on `names`. Returns the names that were attached.
+Result<std::vector<std::string>> clean_up(const std::filesystem::path &pins, const std::vector<std::string> &names,
+                                          bool dry_run)
+{
+    auto maps = Maps::open(pins);
+    std::vector<std::string> detached;
+    if (maps) {
+        Attachments attachments(*maps, pins);
+        for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++) {
+            const std::string name = maps->interfaces[slot].name;
+            if (maps->interfaces[slot].ifindex == 0 ||
+                (!names.empty() && std::ranges::find(names, name) == names.end()))
+                continue;
+            detached.push_back(name);
+            if (!dry_run)
+                attachments.detach(slot);
+        }
+    } else if (maps.error().code == ExitCode::Permission) {
+        return std::unexpected(maps.error());
+    }
+    if (names.empty() && !dry_run) {
+        /* Maps of another version: links are found by their pins alone, and go with them. */
+        std::error_code ignored;
+        std::filesystem::remove_all(pins, ignored);
+        std::filesystem::remove(pins.parent_path(), ignored); /* stays if another instance is in it */
+    }
+    return detached;
 }
 
 void remove_run_files(const InstancePaths &paths)

@@ -16,6 +16,7 @@ struct InstancePaths {
     std::filesystem::path socket;
     std::filesystem::path lock;
     std::filesystem::path log;    ///< of a daemon in the background
+    std::filesystem::path state;  ///< /var/lib/flowguard/NAME/state.db: baselines and incidents
     std::filesystem::path config; ///< /etc/flowguard/flowguard.toml, or NAME.toml
 
     /// Names are 1 to 32 letters, digits, '-' and '_'; anything else is a usage error.

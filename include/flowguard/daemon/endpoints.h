@@ -23,11 +23,13 @@ class Endpoints {
     boost::asio::awaitable<Response> handle(const Request &request);
 
   private:
+    std::uint64_t revision(const Request &request) const;
     Response get(const Request &request);
     Response change(const Request &request);
     Json status(const Request &request) const;
     Response flows(const Request &request) const;
     Response overflow() const;
+    Response incidents(const Request &request) const;
     Result<Json> top(const Request &request) const;
     Result<Json> attach(const Json &body);
     Result<Json> detach(const Json &body);

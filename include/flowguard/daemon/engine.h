@@ -7,11 +7,11 @@
 #include "flowguard/core/overflow.h"
 #include "flowguard/core/snapshot.h"
 #include "flowguard/daemon/config.h"
+#include "flowguard/daemon/watch.h"
 #include "flowguard/kernel/attachment.h"
 #include "flowguard/kernel/drain.h"
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -39,7 +39,14 @@ class Engine {
     Result<Json> blocks();
     bool has_interfaces() const;
     /// As of now, not of the latest tick: who has just blocked an address wants to see it.
-    std::size_t block_count() const { return block_count_; }
+    std::size_t block_count() const { return maps_.block_count(); }
+    /// None if detection is off.
+    const Watch *watch() const { return watch_.get(); }
+    const Config &config() const { return config_; }
+    /// Goes on in new files where logs were moved away.
+    void reopen_logs();
+    /// At the end of the daemon.
+    void save();
 
   private:
     /// What is kept per slot beside the kernel's ledger.
@@ -55,10 +62,12 @@ class Engine {
     };
 
     Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock clock);
+    Result<void> start_watch();
     /// Goes on where a predecessor stopped.
     Result<void> adopt();
     void remove_pins();
     Result<void> drain();
+    void detect(double elapsed);
     void settle_interfaces();
     void settle(std::uint32_t slot);
     void reattach(std::uint32_t slot);
@@ -66,7 +75,6 @@ class Engine {
     void publish();
     InterfaceStatus describe(std::uint32_t slot) const;
     std::map<std::string, std::uint64_t> losses(std::uint32_t slot) const;
-    void count_blocks();
     void sweep_blocks();
     DirectionTotals totals(std::uint32_t slot, fg_direction direction) const;
     Json attached_json(const std::vector<std::string> &names, bool changed) const;
@@ -88,22 +96,19 @@ class Engine {
     TimeNs since_ = 0;
     FlowTable flows_;
     OverflowTable overflow_;
-    HashKeys hash_keys_;
     KnownFlows known_;
+    std::unique_ptr<Watch> watch_;
+    double undetected_ = 0;     ///< seconds that were drained since the latest detection
+    TimeNs detected_until_ = 0; ///< the end of the last tick of detection
     std::uint64_t last_tick_boot_ns_ = 0;
     std::uint64_t ticks_ = 0;
     std::shared_ptr<const std::vector<Flow>> ended_;
     std::uint64_t ended_copied_ = 0;           ///< flows_.counters().ended when ended_ was made
     std::uint64_t kernel_memory_measured_ = 0; ///< at the start
-    std::atomic<std::size_t> block_count_ = 0;
     mutable std::mutex mutex_;
     std::mutex policy_mutex_; ///< a drain waits for the kernel; blocking an address must not
     mutable std::mutex snapshot_mutex_;
     std::shared_ptr<const Snapshot> snapshot_;
 };
-
-/// Takes off and unpins everything of an instance whose daemon is gone. Returns the names that were attached.
-Result<std::vector<std::string>> clean_up(const std::filesystem::path &pins, const std::vector<std::string> &names,
-                                          bool dry_run);
 
 } // namespace flowguard
