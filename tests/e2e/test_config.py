@@ -24,12 +24,24 @@ MISTAKES = {
     "malformed address": ('protect = ["192.0.2.1", "hello"]\n', ":1:11: 'protect'"),
     "no truth": ("tunnels = 1\n", ":1:11: 'tunnels'"),
     "no list": ('interfaces = "eth0"\n', ":1:14: 'interfaces'"),
+    "no prefix": ('local = ["here"]\n', ":1:9: 'local'"),
+    "no table": ("detection = 3\n", ":1:13: 'detection'"),
+    "unknown key of detection": ("[detection]\nwhatever = 1\n", ":2:12: unknown key 'whatever'"),
+    "days out of range": ("[detection]\nkeep_incidents_days = 0\n", ":2:23: 'keep_incidents_days' must be a whole number from 1"),
+    "no feed": ('[detection]\nfeeds = ["nofile"]\n', ":2:9: 'feeds' 'nofile'"),
+    "unknown format of a feed": ('[detection]\nfeeds = ["a=/x,excel"]\n', ":2:9: 'feeds' 'excel'"),
+    "unknown detector": ('[detectors."dos.tsunami"]\nenabled = false\n', ":1:1: unknown detector 'dos.tsunami'; there are: brute"),
+    "detector without quotes": ("[detectors.scan.port]\nports = 25\n", ":1:1: unknown detector 'scan'"),
+    "parameter out of range": ('[detectors."scan.port"]\nports = 1\n', ":2:9: scan.port: 'ports' must be from 2 to 60000"),
+    "parameter that is no number": ('[detectors."scan.port"]\nports = nan\n', ":2:9: scan.port: 'ports'"),
+    "unknown parameter": ('[detectors."scan.port"]\ndoors = 9\n', ":2:9: scan.port: unknown key 'doors'; there are: ports"),
+    "a detector neither on nor off": ('[detectors."scan.port"]\nenabled = 1\n', ":2:11: scan.port: 'enabled'"),
     "twice": ("tick_ms = 100\ntick_ms = 200\n", ":2:"),
 }
 
 
 @pytest.mark.parametrize("mistake, place", MISTAKES.values(), ids=MISTAKES)
-@pytest.mark.parametrize("command", [["attach", DEVICE], ["daemon"]], ids=["attach", "daemon"])
+@pytest.mark.parametrize("command", [["attach", DEVICE], ["daemon"], ["config", "check"]], ids=["attach", "daemon", "check"])
 def test_a_mistake_is_named_with_its_place(lab, new_guard, config, command, mistake, place):
     guard, traces = new_guard(config=config(mistake)), Traces(lab)
     sentence = guard.fails(USAGE, *command)
@@ -95,3 +107,14 @@ def test_an_interface_of_the_file_that_is_missing_is_named(lab, new_guard, confi
     guard, traces = new_guard(config=config('interfaces = ["nosuch0"]\n')), Traces(lab)
     assert "nosuch0" in guard.fails(FAILED, "daemon")
     traces.check(guard)
+
+
+def test_what_is_shown_is_a_configuration(new_guard, config, tmp_path):
+    guard = new_guard(config=config('[detectors."scan.port"]\nports = 25\nenabled = false\n[detection]\ndns_samples = 7\n'))
+    shown = guard.do("config", "show")
+    assert "ports = 25 #" in shown and "dns_samples = 7" in shown
+    again = tmp_path / "again.toml"
+    again.write_text(shown)
+    other = new_guard(config=again)
+    assert other.do("config", "check") == f"{again} is all right\n"
+    assert other.do("config", "show") == shown

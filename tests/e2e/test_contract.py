@@ -21,8 +21,9 @@ SORTS = ["rate", "bytes", "packets", "start"]
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory):
-    """A guard that has seen some of everything."""
-    with guarded_lab("xdp-native", tmp_path_factory.mktemp("busy")) as (lab, guard):
+    """A guard that has seen some of everything, and keeps it for as long as a slow machine takes to ask."""
+    kept = "closed_timeout = 600\nidle_timeout = 600\n"
+    with guarded_lab("xdp-native", tmp_path_factory.mktemp("busy"), kept) as (lab, guard):
         for host, peer in ((HOST_V4, PEER_V4), (HOST_V6, PEER_V6)):
             with traffic.tcp_server(lab.host, host, answer=bytes(1000)):
                 traffic.tcp_send(lab.peer, host, bytes(1000), source=peer)

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -50,6 +51,28 @@ void add_row(Table &table, const Json &flow)
                format_duration(counts.value("age", 0.0))});
 }
 
+/// Calls `visit` with each object of a JSON lines answer; returns how many there were.
+Result<std::size_t> for_each(const Context &context, const std::string &path, const Query &query,
+                             const std::function<void(const Json &)> &visit)
+{
+    std::size_t count = 0;
+    const auto done = context.client().lines(path, query, [&](std::string_view line) {
+        if (const Json object = Json::parse(line, nullptr, false); !object.is_discarded())
+            visit(object);
+        count++;
+        return true;
+    });
+    return done ? Result<std::size_t>(count) : std::unexpected(done.error());
+}
+
+Result<void> echo(const Context &context, const std::string &path, const Query &query)
+{
+    return context.client().lines(path, query, [](std::string_view line) {
+        fmt::print("{}\n", line);
+        return std::ferror(stdout) == 0;
+    });
+}
+
 Result<void> print_table(const Context &context, const Query &query, std::size_t limit)
 {
     Table table({{"PROTO"},
@@ -65,24 +88,17 @@ Result<void> print_table(const Context &context, const Query &query, std::size_t
                  {"DROPPED", Align::Right},
                  {"RATE", Align::Right},
                  {"AGE", Align::Right}});
-    std::size_t rows = 0;
-    auto done = context.client().lines("/v1/flows", query, [&](std::string_view line) {
-        const Json flow = Json::parse(line, nullptr, false);
-        if (!flow.is_discarded())
-            add_row(table, flow);
-        rows++;
-        return true;
-    });
-    if (!done)
-        return done;
+    const auto rows = for_each(context, "/v1/flows", query, [&](const Json &flow) { add_row(table, flow); });
+    if (!rows)
+        return std::unexpected(rows.error());
     table.print();
-    if (limit != 0 && rows == limit)
+    if (limit != 0 && *rows == limit)
         print_line(fmt::format("the first {}; '-n 0' lists all", grouped(limit)));
     return {};
 }
 
 /// What the kernel's flow table had no room for.
-Result<void> run_overflow(const Context &context)
+Result<void> print_overflow(const Context &context)
 {
     Table table({{"IFACE"},
                  {"DIR"},
@@ -93,26 +109,16 @@ Result<void> run_overflow(const Context &context)
                  {"SYN", Align::Right},
                  {"ADDRESSES", Align::Right},
                  {"PKT/S", Align::Right}});
-    std::size_t rows = 0;
-    auto done = context.client().lines("/v1/overflow", {}, [&](std::string_view line) {
-        if (context.json) {
-            fmt::print("{}\n", line);
-            return std::ferror(stdout) == 0;
-        }
-        const Json aggregate = Json::parse(line, nullptr, false);
-        if (aggregate.is_discarded())
-            return true;
+    const auto rows = for_each(context, "/v1/overflow", {}, [&](const Json &aggregate) {
         const Json &own = aggregate.at("flowguard");
         table.add({aggregate.value("in_iface", ""), own.value("direction", ""), overflow_target(aggregate),
                    format_count(own.value("packets", 0.0)), format_bytes(own.value("bytes", 0.0)),
                    format_count(own.value("dropped_packets", 0.0)), format_count(own.value("syn_packets", 0.0)),
                    "~" + format_count(own.value("remote_addresses", 0.0)), format_count(own.value("rate_pps", 0.0))});
-        rows++;
-        return true;
     });
-    if (!done || context.json)
-        return done;
-    if (rows == 0)
+    if (!rows)
+        return std::unexpected(rows.error());
+    if (*rows == 0)
         print_line("no overflow in the last minute: every packet is in its flow");
     else
         table.print();
@@ -122,7 +128,7 @@ Result<void> run_overflow(const Context &context)
 Result<void> run(const Context &context, const Options &options)
 {
     if (options.overflow)
-        return run_overflow(context);
+        return context.json ? echo(context, "/v1/overflow", {}) : print_overflow(context);
     if (auto sort = parse_sort_by(options.sort); !sort)
         return std::unexpected(sort.error());
     const std::size_t limit = options.limit.value_or(context.json ? 0 : default_rows);
@@ -130,12 +136,7 @@ Result<void> run(const Context &context, const Options &options)
                       {"sort", options.sort},
                       {"n", std::to_string(limit)},
                       {"ended", options.ended ? "1" : "0"}};
-    if (!context.json)
-        return print_table(context, query, limit);
-    return context.client().lines("/v1/flows", query, [](std::string_view line) {
-        fmt::print("{}\n", line);
-        return std::ferror(stdout) == 0;
-    });
+    return context.json ? echo(context, "/v1/flows", query) : print_table(context, query, limit);
 }
 
 } // namespace
@@ -143,16 +144,19 @@ Result<void> run(const Context &context, const Options &options)
 Run build_flows(CLI::App &command)
 {
     auto options = std::make_shared<Options>();
-    command.add_option("--filter", options->filter,
-                       "Only flows that match, in tcpdump's words: 'tcp and dst port 443'");
-    command.add_option("--sort", options->sort, "bytes, packets, rate or start")->capture_default_str();
-    command.add_option("-n", options->limit, "Rows; 0: all (the default with --json)")
-        ->check(CLI::Range(0U, 1000000000U));
+    auto *filter = command.add_option("--filter", options->filter,
+                                      "Only flows that match, in tcpdump's words: 'tcp and dst port 443'");
+    auto *sort = command.add_option("--sort", options->sort, "bytes, packets, rate or start")->capture_default_str();
+    auto *limit = command.add_option("-n", options->limit, "Rows; 0: all (the default with --json)")
+                      ->check(CLI::Range(0U, 1000000000U));
     auto *ended = command.add_flag("--ended", options->ended, "Flows that have ended, instead of active ones");
     command
         .add_flag("--overflow", options->overflow,
                   "What the kernel's flow table had no room for in the last minute, by what it is aimed at")
-        ->excludes(ended);
+        ->excludes(ended)
+        ->excludes(filter)
+        ->excludes(sort)
+        ->excludes(limit);
     return [options](const Context &context) { return run(context, *options); };
 }
 

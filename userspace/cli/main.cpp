@@ -21,6 +21,11 @@ constexpr std::array commands{
     Command{"block", "Drop an address in the kernel, before the network stack sees it", &build_block},
     Command{"unblock", "Lift a block", &build_unblock},
     Command{"blocks", "List blocks and what they have dropped", &build_blocks},
+    Command{"incidents", "List what was found wrong, and explain one of it", &build_incidents},
+    Command{"analyze", "Analyse a capture file: statistics, flows, incidents", &build_analyze},
+    Command{"baseline", "Show what is normal here, or learn, export, import and reset it", &build_baseline},
+    Command{"feeds", "Check blacklists", &build_feeds},
+    Command{"config", "Check or show the configuration", &build_config},
     Command{"daemon", "Run the daemon in the foreground", &build_daemon},
     Command{"version", "Print the version", &build_version},
 };

@@ -13,14 +13,6 @@ void print_line(const std::string &text) { fmt::print("{}\n", text); }
 
 void print_json(const Json &json) { print_line(json.dump(-1, ' ', false, Json::error_handler_t::replace)); }
 
-std::string grouped(std::uint64_t number)
-{
-    std::string text = std::to_string(number);
-    for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
-        text.insert(static_cast<std::size_t>(at), 1, ',');
-    return text;
-}
-
 void Table::add(std::vector<std::string> cells)
 {
     std::ranges::transform(cells, cells.begin(), [](const std::string &cell) { return clean(cell); });

@@ -41,6 +41,14 @@ void print_interfaces(const Json &interfaces)
     table.print();
 }
 
+std::string describe_loss(const std::string &loss, std::uint64_t count)
+{
+    return fmt::format("{} {}: {}", grouped(count),
+                       loss.starts_with("dns_") ? "DNS packets counted, but not read"
+                                                : "packets counted without their flow",
+                       clean(loss));
+}
+
 void print_remarks(const Json &interfaces)
 {
     for (const Json &interface : interfaces) {
@@ -48,8 +56,7 @@ void print_remarks(const Json &interfaces)
         if (interface.contains("note"))
             print_line(fmt::format("{}: {}", name, clean(interface.value("note", ""))));
         for (const auto &[loss, count] : interface.at("losses").items())
-            print_line(fmt::format("{}: {} packets counted without their flow: {}", name,
-                                   grouped(count.get<std::uint64_t>()), loss));
+            print_line(fmt::format("{}: {}", name, describe_loss(loss, count.get<std::uint64_t>())));
     }
 }
 

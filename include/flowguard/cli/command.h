@@ -44,7 +44,12 @@ Run build_flows(CLI::App &command);
 Run build_block(CLI::App &command);
 Run build_unblock(CLI::App &command);
 Run build_blocks(CLI::App &command);
+Run build_incidents(CLI::App &command);
+Run build_config(CLI::App &command);
+Run build_analyze(CLI::App &command);
+Run build_baseline(CLI::App &command);
 Run build_daemon(CLI::App &command);
+Run build_feeds(CLI::App &command);
 Run build_version(CLI::App &command);
 
 } // namespace flowguard

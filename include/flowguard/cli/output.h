@@ -2,6 +2,7 @@
 #pragma once
 
 #include "flowguard/core/error.h"
+#include "flowguard/core/grouped.h"
 #include "flowguard/core/json.h"
 #include "flowguard/tui/text.h"
 
@@ -15,9 +16,6 @@ namespace flowguard {
 /// One JSON document on a line of its own.
 void print_json(const Json &json);
 void print_line(const std::string &text);
-
-/// Whole numbers as people read them: 1,234,567.
-std::string grouped(std::uint64_t number);
 
 /// Columns as wide as their widest cell.
 class Table {
