@@ -71,7 +71,9 @@ void check_tunnels(const std::vector<std::uint8_t> &bytes, fg_packet packet)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size)
 {
     /* A copy of exactly this size, so that the address sanitizer sees a byte read beyond it. */
-    const std::vector<std::uint8_t> bytes(data, data + size);
+    std::vector<std::uint8_t> bytes;
+    bytes.reserve(std::max<std::size_t>(size, 1)); /* an empty packet has an address, too */
+    bytes.assign(data, data + size);
     for (const auto link : {FG_LINK_ETHERNET, FG_LINK_RAW_IP}) {
         const fg_packet packet = parse(bytes, link);
         check(packet.key);
