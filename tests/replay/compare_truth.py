@@ -5,25 +5,28 @@
 usage: compare_truth.py FG_REPLAY [DIRECTORY]
 
 Against tshark: every flow key of every capture, with packets, captured and original bytes. Against zeek, nDPI and
-ipfixprobe: every flow that they list. What differs must belong to a named class; the rest fails. Exit code 77: skipped.
+ipfixprobe: every flow that they list. What differs must belong to a named class; the rest fails. Exit code 77: skipped,
+because there is no directory of captures.
 """
 
 import collections
 import concurrent.futures
 import csv
 import json
-import os
 import pathlib
 import shutil
 import subprocess
 import sys
 
 import truth
+from captures import DIRECTORY, SKIPPED
 from tshark import EXTENSIONS, FRAGMENT, IPV4, IPV6, MALFORMED, NON_IP, TRUNCATED, Key
 import tshark
 
-SKIPPED = 77
 BATCHES = 4
+RAW_IP = ("RAW", "IPV4", "IPV6", "NULL", "LOOP")
+ATTACHED = ("EN10MB", *RAW_IP)  # link types that flowguard is attached to
+ONE_PROTOCOL = ("netbios", "ntp", "rtsp", "sip", "ssdp", "wg")  # plugins of ipfixprobe that export nothing else
 
 
 class Volumes(dict):
@@ -122,15 +125,21 @@ class Capture:
 def read_ours(fg_replay, paths):
     """Captures as flowguard's parser sees them."""
     captures = []
-    output = subprocess.run([fg_replay, *paths], capture_output=True, text=True, check=False).stdout
+    done = subprocess.run([fg_replay, *paths], capture_output=True, text=True, check=False)
+    errors = [line for line in done.stdout.splitlines() if '"error":' in line]
+    if done.returncode != 0 or errors:
+        why = "; ".join(errors) or done.stderr.strip() or "it does not say why"
+        raise SystemExit(f"{fg_replay} ended with {done.returncode}: {why}")
     capture = Capture(None)
-    for line in map(json.loads, output.splitlines()):
+    for line in map(json.loads, done.stdout.splitlines()):
         if "file" not in line:
             capture.add_ours(line)
             continue
         capture.path, capture.read_as = pathlib.Path(line["file"]), line
         captures.append(capture)
         capture = Capture(None)
+    if len(captures) != len(paths):
+        raise SystemExit(f"{fg_replay} was given {len(paths)} captures, but has read {len(captures)}")
     return captures
 
 
@@ -148,7 +157,7 @@ def read_theirs(captures):
     return captures
 
 
-def explain_pair(ours, theirs, sums, their_sums):
+def explain_pair(ours, theirs, sums, their_sums, link):
     """Why one key stands for the other; None if nothing here explains it."""
     same_packets = sums[0] == their_sums[0] and sums[2] == their_sums[2]
     if not same_packets:
@@ -161,7 +170,7 @@ def explain_pair(ours, theirs, sums, their_sums):
         return "IPv4 options cut off: flowguard keeps the addresses, tshark gives the packet up"
     if ours.kind == IPV6 and ours.flags & TRUNCATED and ours.proto in EXTENSIONS and theirs[:3] == ours[:3]:
         return "IPv6 extension header cut off: tshark goes by its first byte, flowguard by whole headers"
-    if theirs.kind == NON_IP and ours.kind in (IPV4, MALFORMED) and theirs.sport == tshark.LLC:
+    if link in RAW_IP and theirs.kind == NON_IP and ours.kind in (IPV4, MALFORMED) and theirs.sport == tshark.LLC:
         return "raw IP: tshark goes by the link type, flowguard by the version; or there is one byte only"
     return None
 
@@ -172,7 +181,7 @@ def differences(capture):
     theirs = {key: sums for key, sums in capture.theirs.items() if capture.ours.get(key) != sums}
     for key, sums in ours.items():
         for other, other_sums in theirs.items():
-            why = explain_pair(key, other, sums, other_sums)
+            why = explain_pair(key, other, sums, other_sums, capture.read_as["link"])
             if why:
                 del theirs[other]
                 yield why, sums[0]
@@ -204,11 +213,22 @@ class Report:
             print(f"UNEXPLAINED {failure}")
 
 
+def why_left_out(capture):
+    """Why a capture is not compared; None if it has to be."""
+    if capture.read_as["link"] not in ATTACHED:
+        return "link type that flowguard is not attached to"
+    if capture.read_as["damage"]:
+        return "damaged container, read differently by libpcap and tshark"
+    return None
+
+
 def compare_with_tshark(captures, report):
-    whole = [capture for capture in captures if not capture.read_as.get("damage")]
-    for capture in captures:
-        if capture.read_as.get("damage"):
-            report.explained("tshark (captures)", "damaged container, read differently by libpcap and tshark", 1)
+    left_out = [capture for capture in captures if why_left_out(capture)]
+    for capture in left_out:
+        report.explained("tshark (captures)", why_left_out(capture), 1)
+    whole = [capture for capture in captures if not why_left_out(capture)]
+    if not whole:
+        report.failures.append(f"none of {len(captures)} captures can be compared")
     batches = [whole[i::BATCHES] for i in range(BATCHES)]
     with concurrent.futures.ProcessPoolExecutor(2) as pool:
         done = [capture for batch in pool.map(compare_batch, batches) for capture in batch]
@@ -223,7 +243,7 @@ def compare_with_tshark(captures, report):
                 report.explained("tshark (frames)", why, what)
             else:
                 report.failures.append(f"{capture.path}: {what}")
-    return [capture for capture, _ in done]
+    return left_out + [capture for capture, _ in done]
 
 
 def compare_batch(batch):
@@ -263,13 +283,16 @@ def compare_with_truth(directory, captures, report):
 
 
 def compare_sidecar(capture, name, path, report):
+    if capture is None:
+        report.failures.append(f"{name}: {path} has results of it, but there is no such capture")
+        return
     tool = path.parent.name
     theirs = summed(truth.READERS[tool](path))
     if not theirs:
         report.explained(f"{tool} (files)", "no packet counts in this file", 1)
         return
-    if capture is None:
-        report.explained(f"{tool} (files)", "link type that flowguard is not attached to, or damaged", 1)
+    if why_left_out(capture):
+        report.explained(f"{tool} (files)", why_left_out(capture), 1)
         return
     ours = flows_of(capture)
     report.numbers[f"{tool}: files"] += 1
@@ -286,7 +309,7 @@ def compare_sidecar(capture, name, path, report):
         else:
             report.failures.append(f"{name}: {tool} {tuple(flow)}: {packets}, {size}; flowguard {mine}")
     for flow in ours.keys() - theirs.keys():
-        why = explain_unlisted(capture, tool, flow, ours[flow])
+        why = explain_unlisted(capture, path, flow, ours[flow])
         if why:
             report.explained(f"{tool} (flows that it does not list)", why, 1)
         else:
@@ -301,7 +324,7 @@ def explain_flow(capture, tool, flow, mine, theirs):
         return "nDPI leaves out later fragments, IP lengths beyond the frame, and tunnel packets that it enters"
     if tool == "ndpi" and capture.without_tcp_header.of(flow) == theirs:
         return "TCP header not whole: nDPI gives it no ports, flowguard reads them from its first bytes"
-    if tool == "zeek" and minus((mine[0], mine[2]), minus((0, 0), capture.fragments.corrections().of(flow))) == theirs:
+    if tool == "zeek" and plus((mine[0], mine[2]), capture.fragments.corrections().of(flow)) == theirs:
         return "zeek counts a fragmented datagram as one packet once it is whole, and not at all before"
     return None
 
@@ -315,9 +338,10 @@ def explain_missing(capture, tool, flow, theirs):
     return None
 
 
-def explain_unlisted(capture, tool, flow, mine):
-    """Why another tool does not list what flowguard counts."""
-    if tool == "ipfixprobe":
+def explain_unlisted(capture, path, flow, mine):
+    """Why another tool does not list what flowguard counts. ipfixprobe's files are called NAME.PLUGIN.csv."""
+    tool = path.parent.name
+    if tool == "ipfixprobe" and path.stem.rpartition(".")[2] in ONE_PROTOCOL:
         return "ipfixprobe was run with a plugin that exports its own protocol alone"
     if tuple(mine[:2]) == capture.decapsulated.of(flow):
         return f"{tool} lists what is inside of the encapsulation alone"
@@ -326,29 +350,28 @@ def explain_unlisted(capture, tool, flow, mine):
     return None
 
 
+def plus(volume, other):
+    return volume[0] + other[0], volume[1] + other[1]
+
+
 def minus(volume, other):
     return volume[0] - other[0], volume[1] - other[1]
 
 
-def captures_directory():
-    given = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("FG_CAPTURES")
-    return pathlib.Path(given) if given else pathlib.Path(__file__).parents[2] / "../shared/captures"
-
-
 def main():
     fg_replay = sys.argv[1]
-    directory = captures_directory()
+    directory = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else DIRECTORY
     if not directory.is_dir():
         print(f"SKIPPED: no captures: there is no directory {directory}; set FG_CAPTURES to one that holds captures")
         return SKIPPED
     missing = [tool for tool in ("tshark", "mergecap") if not shutil.which(tool)]
     if missing:
-        print(f"SKIPPED: {' and '.join(missing)} not installed; install tshark")
-        return SKIPPED
+        raise SystemExit(f"{' and '.join(missing)} not installed; run 'sudo scripts/setup.sh' or install tshark")
     paths = sorted(str(path) for path in directory.rglob("*.pcap*"))
+    if not paths:
+        raise SystemExit(f"there is no capture in {directory}; set FG_CAPTURES to a directory that holds some")
     report = Report()
-    captures = [capture for capture in read_ours(fg_replay, paths) if capture.read_as.get("parsed")]
-    captures = compare_with_tshark(captures, report)
+    captures = compare_with_tshark(read_ours(fg_replay, paths), report)
     compare_with_truth(directory, captures, report)
     report.print()
     return 1 if report.failures else 0
