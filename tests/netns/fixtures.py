@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from fglab.crowd import has_tcx
+from fglab.crowd import TC, has_tcx
 from fglab.flowguard import PROGRAM, Flowguard
 from fglab.lab import DEVICE, Lab
 from fglab.namespace import unique
@@ -22,9 +22,6 @@ def pytest_sessionstart():
         pytest.exit("the system tests need root, for namespaces and BPF", returncode=1)
     if not pathlib.Path(PROGRAM).exists():
         pytest.exit(f"there is no {PROGRAM}: build it, or set FLOWGUARD", returncode=1)
-
-
-TC = "tcx" if has_tcx() else "clsact"  # what --xdp-mode off takes on this kernel
 
 
 @contextlib.contextmanager

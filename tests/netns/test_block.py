@@ -225,7 +225,7 @@ def test_a_dead_daemon_lifts_no_block_and_root_can(open_host):
         assert open_host.send(to_host(UDP, address)) == COPIES
 
 
-@pytest.mark.parametrize("prefix,inside,outside", [("10.99.0.2/31", PEER_V4, None), ("fd99::2/127", PEER_V6, None),
+@pytest.mark.parametrize("prefix,inside,outside", [("10.99.0.2/31", OTHER_V4, None), ("fd99::2/127", OTHER_V6, None),
                                                    ("10.99.0.3/32", OTHER_V4, PEER_V4)])
 def test_a_prefix_is_blocked_until_it_is_lifted(lab, guard, prefix, inside, outside):
     guard.attach(DEVICE)

@@ -10,20 +10,19 @@ from typing import NamedTuple
 import pytest
 
 from fglab import frames, traffic, vlan
-from fglab.device import Counters, Volume
-from fglab.flowguard import Flowguard, part, sides
+from fglab.crowd import TC
+from fglab.device import NOTHING, UNMERGED, Counters, Volume, wire
+from fglab.flowguard import Flowguard, assert_accounted, part, sides
 from fglab.lab import DEVICE, HOST_V4, HOST_V6, PEER_V4, PEER_V6, Lab
 from fglab.wait import until
-from fixtures import HOOKS, TC, attach, guarded_lab
+from fixtures import HOOKS, attach, guarded_lab
 
 FAMILIES = {"IPv4": (HOST_V4, PEER_V4), "IPv6": (HOST_V6, PEER_V6)}
 UDP_HEADERS = {"IPv4": 14 + 20 + 8, "IPv6": 14 + 40 + 8}
 TAG = 4
 BULK = bytes(3 << 20)
-UNMERGED = {"tso": "off", "gso": "off", "gro": "off", "tx-udp-segmentation": "off"}
 SEGMENTS, SEGMENT_LENGTH, SEGMENTED_CALLS = 20, 1000, 10
 INNER, OUTER = 100, 200
-NOTHING = Volume(0, 0)
 
 
 def short_connections(lab, host, peer):
@@ -121,17 +120,6 @@ def counts_of(device, act):
     return device.quiet_counters() - before
 
 
-def wire(hook, counted):
-    """veth with native XDP counts received socket buffers without their Ethernet header (veth_xdp_rcv())."""
-    return counted.with_link_header() if hook == "xdp-native" else counted
-
-
-def assert_accounted(interface):
-    total, parts = sides(interface), [part(interface, name) for name in ("flows", "overflow", "non_ip")]
-    assert Counters(*(sum((each[side] for each in parts), NOTHING) for side in (0, 1))) == total
-    assert interface["accounted"] == 1.0
-
-
 def sum_of_flows(flows, host):
     """By direction: what is sent to one of the host's addresses is received."""
     received = sent = NOTHING
@@ -162,7 +150,7 @@ def test_a_udp_flow_shows_its_packets_and_bytes(cable, family, length):
         pair.send(count=123, length=length)
         port = pair.port
     cable.guard.settle()
-    [flow] = cable.guard.flows("--filter", f"udp and src port {port}")
+    [flow] = cable.guard.flows("--filter", f"udp and src port {port} and src host {peer}")  # ports come again
     assert (flow["src_ip"], flow["src_port"], flow["dest_ip"], flow["dest_port"]) == (peer, port, host, traffic.PORT)
     assert (flow["proto"], flow["flowguard"]["direction"]) == ("UDP", "in")
     assert flow["flow"]["pkts_toserver"] == 123

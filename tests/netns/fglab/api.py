@@ -16,10 +16,21 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self.path))
 
 
-def get(path, target):
+def _ask(path, *request):
     connection = _Connection(path)
     try:
-        connection.request("GET", target)
-        return json.loads(connection.getresponse().read())
+        connection.request(*request)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
     finally:
         connection.close()
+
+
+def get(path, target):
+    return _ask(path, "GET", target)[1]
+
+
+def post(path, target, body):
+    status, answer = _ask(path, "POST", target, json.dumps(body))
+    assert status == 200, answer
+    return answer

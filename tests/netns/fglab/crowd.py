@@ -33,6 +33,9 @@ def has_tcx():
     return tuple(int(part) for part in os.uname().release.split(".")[:2]) >= (6, 6)
 
 
+TC = "tcx" if has_tcx() else "clsact"  # what --xdp-mode off takes on this kernel
+
+
 def _fill(ifindex, hook, fds):
     """Until the kernel says that the hook is full."""
     while True:

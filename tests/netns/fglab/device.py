@@ -7,6 +7,8 @@ from .wait import until_stable
 
 STILL_S = 0.06
 ETHERNET_HEADER = 14
+# For Device.features(): a veth device counts what it is handed, which without these are wire frames.
+UNMERGED = {"tso": "off", "gso": "off", "gro": "off", "tx-udp-segmentation": "off"}
 
 
 class Volume(NamedTuple):
@@ -20,6 +22,9 @@ class Volume(NamedTuple):
         return Volume(self.packets + other.packets, self.bytes + other.bytes)
 
 
+NOTHING = Volume(0, 0)
+
+
 class Counters(NamedTuple):
     rx: Volume
     tx: Volume
@@ -30,6 +35,11 @@ class Counters(NamedTuple):
     def with_link_header(self):
         """Of a device that counts received packets after taking their Ethernet header off."""
         return self._replace(rx=self.rx + Volume(0, ETHERNET_HEADER * self.rx.packets))
+
+
+def wire(hook, counted):
+    """veth with native XDP counts received socket buffers without their Ethernet header (veth_xdp_rcv())."""
+    return counted.with_link_header() if hook == "xdp-native" else counted
 
 
 class Device:

@@ -9,7 +9,7 @@ from .flowguard import REPOSITORY
 from .lab import DEVICE
 
 PROGRAM = os.environ.get("FG_GENERATE", str(REPOSITORY / "build/release/tests/bench/generate/fg-generate"))
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 class Flood:
@@ -32,9 +32,13 @@ class Flood:
     def running(self):
         return self.process.poll() is None
 
-    def finish(self):
-        """What arrived at the host's device."""
+    def account(self):
+        """What fg-generate says at its end."""
         out, complaint = self.process.communicate(timeout=PATIENCE_S)
         assert self.process.returncode == 0, complaint
-        sent = json.loads(out)
+        return json.loads(out)
+
+    def finish(self):
+        """What arrived at the host's device."""
+        sent = self.account()
         return Volume(sent["delivered"], sent["bytes"])

@@ -3,11 +3,12 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
 from . import api, shell
-from .device import Counters, Volume
+from .device import NOTHING, Counters, Volume
 from .wait import until
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
@@ -28,6 +29,14 @@ def part(interface, name):
     return Counters(*(Volume(counts[f"{side}_packets"], counts[f"{side}_bytes"]) for side in DIRECTIONS))
 
 
+def assert_accounted(interface):
+    """flows + overflow + non-IP == the independent totals."""
+    total, parts = sides(interface), [part(interface, name) for name in ("flows", "overflow", "non_ip")]
+    whole = Counters(*(sum(volumes, NOTHING) for volumes in zip(*parts)))
+    assert whole == total, f"{total} in total, but {whole} in flows, overflow and non-IP"
+    assert interface["accounted"] == 1.0, f"accounted is {interface['accounted']}"
+
+
 class Flowguard:
     def __init__(self, namespace, instance, config=None):
         self.namespace = namespace
@@ -36,6 +45,7 @@ class Flowguard:
         self.pins = pathlib.Path("/sys/fs/bpf/flowguard") / instance
         self.run_dir = pathlib.Path("/run/flowguard") / instance
         self.log = self.run_dir / "daemon.log"
+        self.state_dir = pathlib.Path("/var/lib/flowguard") / instance
         self.children = []
 
     def command(self, *arguments, program=PROGRAM):
@@ -134,3 +144,4 @@ class Flowguard:
         for pid in self.daemon_pids():
             os.kill(pid, signal.SIGKILL)
         self.run("detach")
+        shutil.rmtree(self.state_dir, ignore_errors=True)

@@ -9,6 +9,7 @@ from . import shell
 from .wait import until
 
 CLONE_NEWNET = 0x40000000
+NO_SUCH_TYPE = ("Unknown device type", "Operation not supported")  # what ip says of a type that the kernel lacks
 _libc = ctypes.CDLL(None, use_errno=True)
 
 # Nothing is sent that a test did not ask for: no router solicitations, and no second listener report after a second.
@@ -69,8 +70,11 @@ class Namespace:
         return shell.run("ip", "-n", self.name, *arguments, **options)
 
     def add_link(self, *words):
-        """False if this kernel does not have the type."""
-        return self.ip("link", "add", *words, check=False).returncode == 0
+        """False if this kernel does not have the type; any other error fails."""
+        done = self.ip("link", "add", *words, check=False)
+        lacking = any(reason in done.stderr for reason in NO_SUCH_TYPE)
+        assert done.returncode == 0 or lacking, f"ip link add {' '.join(map(str, words))}: {done.stderr}"
+        return done.returncode == 0
 
     def ip_batch(self, commands):
         self.ip("-batch", "-", input="\n".join(commands) + "\n")
