@@ -13,10 +13,7 @@ namespace {
 constexpr std::uint64_t flows = 1000;
 constexpr std::uint32_t all_prefixes = 10'000;
 
-/* Where traffic comes from; fill_blocklist() blocks the first two. */
-constexpr std::uint32_t blocked_hosts = 0x0a000000;    /* 10.0.0.0 */
-constexpr std::uint32_t blocked_prefixes = 0x0b000000; /* 11.0.0.0 */
-constexpr std::uint32_t elsewhere = 0xc6120000;        /* 198.18.0.0 */
+constexpr std::uint32_t elsewhere = 0xc6120000; /* 198.18.0.0 */
 
 struct List {
     std::uint32_t hosts;

@@ -15,12 +15,7 @@ namespace {
 constexpr std::uint64_t room = 1'000'000;
 constexpr unsigned warm_ups = 2;
 
-double clock_ms(clockid_t clock)
-{
-    timespec now{};
-    clock_gettime(clock, &now);
-    return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
+double clock_ms(clockid_t clock) { return clock_ns(clock) / 1e6; }
 
 /// Times one reading, and checks that it saw all flows.
 Result<void> time_reading(DrainCost &cost, const std::function<Result<std::uint64_t>()> &read)
@@ -108,9 +103,8 @@ Result<void> measure_flowguard(Driver &driver, unsigned rounds, DrainCost &drain
         return {};
     }
     const auto read = [&] -> Result<std::uint64_t> {
-        std::uint64_t seen = 0;
-        const auto drained = (*subject)->drain_into([&](const fg_flow_record &, fg_direction) { seen++; });
-        return drained ? Result<std::uint64_t>(seen) : std::unexpected(drained.error());
+        const auto counted = (*subject)->drain();
+        return counted ? Result<std::uint64_t>(counted->flows) : std::unexpected(counted.error());
     };
     if (auto done = repeat(driver, **subject, rounds, drain, read); !done)
         return done;
@@ -146,7 +140,7 @@ Result<void> run_drain(Driver &driver, const Settings &settings, const DrainSink
         if (!settings.wants("drain", name))
             continue;
         std::vector<DrainCost> costs;
-        for (const char *subject : {"flowguard: drain, no visitor", "flowguard: drain into flow table",
+        for (const char *subject : {"flowguard: drain, records counted", "flowguard: drain into flow table",
                                     "HASH: lookup_batch", "HASH: lookup_and_delete_batch"}) {
             DrainCost &cost = costs.emplace_back();
             cost.name = name;
@@ -174,7 +168,7 @@ std::vector<MemoryCost> measure_memory()
         cost.subject = contender.name;
         if (const auto subject = contender.load()) {
             cost.capacity = (*subject)->abilities().capacity;
-            cost.bytes_per_flow = (*subject)->bytes_per_flow();
+            cost.bytes_per_flow = static_cast<double>((*subject)->kernel_bytes()) / static_cast<double>(cost.capacity);
         } else {
             cost.unavailable = subject.error().message;
         }

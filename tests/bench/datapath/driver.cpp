@@ -67,14 +67,14 @@ Bytes make_frame(Frame frame)
     return bytes;
 }
 
+} // namespace
+
 double clock_ns(clockid_t clock)
 {
     timespec now{};
     clock_gettime(clock, &now);
     return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
-
-} // namespace
 
 std::string take_libbpf_warnings() { return std::exchange(warnings, {}); }
 

@@ -32,6 +32,8 @@ struct Timing {
     std::uint32_t verdict = 0;
 };
 
+double clock_ns(clockid_t clock);
+
 /// Runs XDP programs on packets of many flows without leaving the kernel.
 class Driver {
   public:

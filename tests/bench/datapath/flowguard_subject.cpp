@@ -12,9 +12,6 @@ namespace flowguard::bench {
 namespace {
 
 constexpr std::uint32_t slot = 1;
-constexpr std::uint32_t default_records = 65536;
-constexpr std::uint32_t first_host = 0x0a000000;   /* 10.0.0.0 */
-constexpr std::uint32_t first_prefix = 0x0b000000; /* 11.0.0.0 */
 constexpr std::uint32_t max_blocks = 1U << 20;
 
 /// Maps are pinned at birth; nothing is to be left in the file system if this process dies.
@@ -56,15 +53,15 @@ Result<void> fill_blocklist(Maps &maps, std::uint32_t hosts, std::uint32_t prefi
         requests.push_back({.target = target, .lifetime = {}, .reason = "benchmark"});
     };
     for (std::uint32_t i = 0; i < hosts; i++)
-        add(address_of(first_host + i));
+        add(address_of(blocked_hosts + i));
     for (std::uint32_t i = 0; i < prefixes; i++)
-        add(IpPrefix(address_of(first_prefix + (i << 8)), 96 + 24));
+        add(IpPrefix(address_of(blocked_prefixes + (i << 8)), 96 + 24));
     return Blocklist(maps).add_all(requests, boot_time_ns(), real_time_ns());
 }
 
 Result<std::unique_ptr<FlowguardSubject>> FlowguardSubject::load(std::uint64_t flows)
 {
-    const std::uint64_t wanted = std::max<std::uint64_t>(default_records, std::bit_ceil(flows + flows / 3 + 1));
+    const std::uint64_t wanted = std::max<std::uint64_t>(usual_capacity(), std::bit_ceil(flows + flows / 3 + 1));
     const auto capacity = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, FG_MAX_CAPACITY));
     if (const auto fits = check_capacity(capacity, possible_cpus(), physical_memory_bytes()); !fits)
         return std::unexpected(fits.error());
@@ -93,9 +90,8 @@ Result<Counted> FlowguardSubject::drain()
     return counted;
 }
 
-double FlowguardSubject::bytes_per_flow() const
-{
-    return static_cast<double>(map_memory(maps_.capacity(), maps_.cpus())) / maps_.capacity();
-}
+std::uint64_t FlowguardSubject::kernel_bytes() const { return maps_.measured_memory_bytes(); }
+
+std::uint32_t usual_capacity() { return default_capacity(possible_cpus(), physical_memory_bytes()); }
 
 } // namespace flowguard::bench

@@ -8,6 +8,9 @@
 
 namespace flowguard::bench {
 
+/// Records of the product's tables on this host, unless told otherwise; all programs get as many.
+std::uint32_t usual_capacity();
+
 /// Blocks the hosts 10.0.0.0, 10.0.0.1, ... and the prefixes 11.0.0.0/24, 11.0.1.0/24, ...
 Result<void> fill_blocklist(Maps &maps, std::uint32_t hosts, std::uint32_t prefixes);
 
@@ -24,7 +27,7 @@ class FlowguardSubject : public Subject {
         return {.capacity = maps_.capacity() - (maps_.capacity() >> FG_RESERVED_SHIFT), .evicts = false, .frags = true};
     }
     Result<Counted> drain() override;
-    double bytes_per_flow() const override;
+    std::uint64_t kernel_bytes() const override;
 
     Maps &maps() { return maps_; }
     Result<void> drain_into(const RecordVisitor &visit) { return drain_.run(visit); }

@@ -10,7 +10,6 @@
 namespace flowguard::bench {
 namespace {
 
-constexpr std::uint32_t usual_capacity = 65536;
 constexpr std::uint64_t filling = 1'000'000;
 
 Case established(Frame frame, std::uint64_t flows)
@@ -37,7 +36,7 @@ std::vector<std::pair<Case, std::uint64_t>> cases(bool extended)
     all.emplace_back(every_packet_new("every packet a new flow, table fills up, TCP SYN", Case::Table::Empty, filling),
                      filling);
     all.emplace_back(every_packet_new("every packet a new flow, table is full, TCP SYN", Case::Table::Full, 0),
-                     usual_capacity);
+                     usual_capacity());
     for (const std::uint64_t flows : {1U, 1'000U})
         all.emplace_back(established(Frame::Udp6, flows), flows);
     return all;
@@ -69,7 +68,7 @@ Result<std::vector<PacketCost>> measure_pass(Driver &driver, const Settings &set
 
 std::vector<Contender> peer_contenders(std::uint64_t flows)
 {
-    const auto capacity = static_cast<std::uint32_t>(std::max<std::uint64_t>(usual_capacity, std::bit_ceil(flows)));
+    const auto capacity = static_cast<std::uint32_t>(std::max<std::uint64_t>(usual_capacity(), std::bit_ceil(flows)));
     const auto peer = [capacity](const char *name, bpf_map_type type) {
         return Contender{name, [=] -> Result<std::unique_ptr<Subject>> { return PeerSubject::load(type, capacity); }};
     };

@@ -182,14 +182,6 @@ std::vector<Runner> load(const std::vector<Contender> &contenders, std::vector<P
 
 } // namespace
 
-std::string grouped(std::uint64_t number)
-{
-    std::string text = std::to_string(number);
-    for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
-        text.insert(static_cast<std::size_t>(at), 1, ',');
-    return text;
-}
-
 double median(std::vector<double> values)
 {
     if (values.empty())

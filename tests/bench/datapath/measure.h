@@ -4,6 +4,8 @@
 #include "driver.h"
 #include "subject.h"
 
+#include "flowguard/core/grouped.h"
+
 #include <regex>
 #include <string>
 #include <vector>
@@ -56,7 +58,5 @@ Result<std::vector<PacketCost>> measure(Driver &driver, const Settings &settings
                                         const std::vector<Contender> &contenders);
 
 double median(std::vector<double> values);
-/// 1,000,000
-std::string grouped(std::uint64_t number);
 
 } // namespace flowguard::bench

@@ -8,25 +8,12 @@
 #include <fmt/format.h>
 
 #include <cstring>
-#include <fstream>
 #include <string>
 
 namespace flowguard::bench {
 namespace {
 
 constexpr std::uint32_t batch = 16384;
-
-/// What the kernel says a map takes; 0 if it does not say.
-std::uint64_t map_bytes(int fd)
-{
-    std::ifstream lines(fmt::format("/proc/self/fdinfo/{}", fd));
-    for (std::string name; lines >> name;) {
-        std::uint64_t bytes = 0;
-        if (name == "memlock:" && lines >> bytes)
-            return bytes;
-    }
-    return 0;
-}
 
 Error read_error(const char *what, int error)
 {
@@ -70,7 +57,7 @@ Abilities PeerSubject::abilities() const
     return {.capacity = capacity_, .evicts = type_ == BPF_MAP_TYPE_LRU_HASH, .frags = false};
 }
 
-double PeerSubject::bytes_per_flow() const { return static_cast<double>(map_bytes(map())) / capacity_; }
+std::uint64_t PeerSubject::kernel_bytes() const { return map_memlock(map()); }
 
 Result<Counted> PeerSubject::drain()
 {

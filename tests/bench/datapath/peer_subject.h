@@ -21,7 +21,7 @@ class PeerSubject : public Subject {
     int program() const override;
     Abilities abilities() const override;
     Result<Counted> drain() override;
-    double bytes_per_flow() const override;
+    std::uint64_t kernel_bytes() const override;
 
     /// Reads all flows in batches, and with `clear` takes them out.
     Result<Counted> read(bool clear);

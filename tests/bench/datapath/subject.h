@@ -11,6 +11,10 @@
 
 namespace flowguard::bench {
 
+/* Where traffic comes from, in host order: hosts one by one, and prefixes of 24 bits, that a blocklist holds. */
+constexpr std::uint32_t blocked_hosts = 0x0a000000;    /* 10.0.0.0 */
+constexpr std::uint32_t blocked_prefixes = 0x0b000000; /* 11.0.0.0 */
+
 /// What a program says it has counted.
 struct Counted {
     std::uint64_t packets = 0; ///< with those that found no room
@@ -37,8 +41,8 @@ class Subject {
     virtual Abilities abilities() const = 0;
     /// What was counted since the last call; flows are forgotten.
     virtual Result<Counted> drain() = 0;
-    /// Kernel memory for each flow that it has room for; 0: unknown.
-    virtual double bytes_per_flow() const { return 0; }
+    /// Kernel memory of its maps; 0: unknown.
+    virtual std::uint64_t kernel_bytes() const { return 0; }
 };
 
 /// Named, and loaded only when its turn comes.

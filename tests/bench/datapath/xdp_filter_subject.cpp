@@ -22,7 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr const char *object_name = "xdpfilt_alw_ip.o"; /* "allow": what is not listed passes */
 constexpr std::uint32_t own_limit = 10000;              /* entries that its objects are compiled for */
-constexpr std::uint32_t first_host = 0x0a000000;
 constexpr std::uint64_t deny_source = 1; /* the flag that it writes into a map's value; counts stand above */
 constexpr std::uint32_t actions = 5;     /* XDP_ABORTED to XDP_REDIRECT */
 
@@ -75,7 +74,7 @@ Result<void> XdpFilterSubject::block(std::uint32_t hosts)
     const int fd = bpf_object__find_map_fd_by_name(object_, "filter_ipv4");
     const std::vector<std::uint64_t> flags(possible_cpus(), deny_source);
     for (std::uint32_t i = 0; i < hosts; i++) {
-        const std::uint32_t key = htonl(first_host + i);
+        const std::uint32_t key = htonl(blocked_hosts + i);
         if (bpf_map_update_elem(fd, &key, flags.data(), BPF_ANY) != 0)
             return fail(ExitCode::Failed,
                         fmt::format("cannot add host {} to xdp-filter's map: {}", i + 1, std::strerror(errno)));

@@ -8,7 +8,7 @@ import tempfile
 import time
 from typing import Callable, NamedTuple
 
-from fglab.flowguard import Flowguard, part
+from fglab.flowguard import Flowguard
 from fglab.lab import DEVICE, Lab
 from fglab.namespace import unique
 from fglab.wait import until

@@ -20,14 +20,14 @@ def cpu_seconds(pids):
     return sum(time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED) for pid in pids)
 
 
-def wait_until_quiet(pids, within_s=20.0):
-    deadline, last = time.monotonic() + within_s, cpu_seconds(pids)
-    while time.monotonic() < deadline:
-        time.sleep(QUIET_S)
-        now = cpu_seconds(pids)
-        if now - last < QUIET_SHARE * QUIET_S:
-            return
-        last = now
+def _is_quiet(pids):
+    before = cpu_seconds(pids)
+    time.sleep(QUIET_S)
+    return cpu_seconds(pids) - before < QUIET_SHARE * QUIET_S
+
+
+def wait_until_quiet(pids, within_s=60.0):
+    until(lambda: _is_quiet(pids), within_s, what="the end of the monitor's work")
 
 
 def memory_mib(pid, field):

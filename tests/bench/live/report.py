@@ -60,10 +60,8 @@ def _load_cells(measurement):
 
 
 def _own_count(rounds, case):
-    """Dropped frames by the subject's own counter, which must be all or none."""
-    delivered, dropped = (sum(each[case][key] for each in rounds) for key in ("delivered", "dropped"))
-    expected = delivered if case == dropping.HIT else 0
-    return f"{dropped:,}" if dropped == expected else f"{dropped:,} of {expected:,}!"
+    """Dropped frames by the subject's own counter; the measurement has checked that it is all or none."""
+    return f"{sum(each[case]['dropped'] for each in rounds):,}"
 
 
 def _dropping_rows(measurement, rounds, peers):

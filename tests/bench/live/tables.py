@@ -7,9 +7,9 @@ def median(rounds, value):
     return statistics.median(value(each) for each in rounds)
 
 
-def ratio(rounds, peers, value):
-    """The median of the ratios round by round: what slows a whole round down cancels out. None without a peer."""
-    pairs = [value(mine) / value(peer) for mine, peer in zip(rounds, peers or []) if value(peer)]
+def ratio(numerators, denominators, value):
+    """The median of the ratios round by round: what slows a whole round down cancels out. None if one side is empty."""
+    pairs = [value(over) / value(under) for over, under in zip(numerators, denominators) if value(under)]
     return statistics.median(pairs) if pairs else None
 
 
