@@ -17,6 +17,7 @@ python=/usr/bin/python3
 prefix=fglab
 pins=/sys/fs/bpf/flowguard/lab
 run_dir=/run/flowguard/lab
+state=/var/lib/flowguard/lab
 hosts=(server alice bob mallory)
 declare -rA addresses=([server]=10.77.0.1 [alice]=10.77.0.11 [bob]=10.77.0.12 [mallory]=10.77.0.66)
 server=${addresses[server]}
@@ -184,6 +185,9 @@ ordinary_day()
 
 busiest() { ask 'd["rows"][0]["ip"]' top --once --by remote -n 1; }
 
+# names DETECTOR: an incident of it, with mallory as its source.
+names() { on server "$flowguard" --json incidents | grep -F "\"detector\":\"$1\"" | grep -qF "\"src_ip\":\"$mallory\""; }
+
 under_attack()
 {
     scene "3. Mallory scans 1,000 ports, then floods HTTP and DNS"
@@ -195,6 +199,9 @@ under_attack()
     claim "the busiest remote host is mallory, $mallory" equals "$(busiest)" "$mallory"
     say "" "What is she doing?"
     show top --once -n 6 --filter "host $mallory" --sort packets
+    say "" "What does flowguard call it?"
+    show incidents --open
+    claim "the scan is named, and whose it is" names scan.port
     turn
 }
 
@@ -275,6 +282,7 @@ clean_up()
     for host in "${hosts[@]}" switch; do
         [[ -e /run/netns/$prefix-$host ]] && ip netns delete "$prefix-$host"
     done
+    rm -rf -- "$state"
     return 0
 }
 

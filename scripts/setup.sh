@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Usage: sudo scripts/setup.sh [run|lab|vm|test]...
+# Usage: sudo scripts/setup.sh [run|lab|vm|test|bench]...
 #
 # Makes this host ready: checks the kernel, mounts the BPF file system, installs the Debian packages that are missing.
 #   run     what it takes to build and run flowguard
@@ -16,10 +16,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 run_packages=(
     clang llvm libbpf-dev bpftool g++ cmake ninja-build pkg-config iproute2 libcli11-dev libspdlog-dev libfmt-dev
     libtomlplusplus-dev nlohmann-json3-dev robin-map-dev libboost-dev libncurses-dev nettle-dev libxxhash-dev libpcap-dev
+    libsqlite3-dev zlib1g-dev libpsl-dev
 )
 lab_packages=(python3 iperf3)
 test_packages=(
-    libgtest-dev libbenchmark-dev python3-pytest python3-scapy iputils-ping ethtool tcpdump clang-format clang-19
+    libgtest-dev libbenchmark-dev python3-pytest python3-scapy iputils-ping ethtool tcpdump tshark clang-format clang-19
     clang-tidy-19 libclang-rt-19-dev shellcheck
 )
 bench_packages=(xdp-tools nftables ipset iptables softflowd pmacct nfdump)

@@ -185,14 +185,17 @@ hooks()
     [[ -n $auto$off ]] && echo "$auto; off: $off"
 }
 
-# explain WORD RESULTS CONSOLE CODE: why a row failed.
+# explain WORD RESULTS CONSOLE CODE: why a row failed. Without a word on the console, qemu itself did.
 explain()
 {
+    local qemu=$FG_LOGS/kernel-$1.qemu
     mapfile -t -O "${#troubles[@]}" troubles < <(sed -n "s/^trouble=/$1: /p" "$2" | tr -d '\r')
     if grep -qa 'Kernel panic' "$3"; then
         troubles+=("$1: $(grep -am 1 'Kernel panic' "$3" | tr -d '\r') ($3)")
     elif (($4 >= 124)); then
         troubles+=("$1: was not done within $timeout_s s ($3 ends with what it did last)")
+    elif [[ ! -s $3 && -s $qemu ]]; then
+        troubles+=("$1: qemu did not start it: $(tail -n 1 "$qemu") ($qemu)")
     elif [[ -z $(value "$2" end) ]]; then
         troubles+=("$1: ended before its checks did ($3 says more)")
     fi

@@ -7,6 +7,7 @@ Prints results as lines "name=value" as they come, "trouble=sentence" for each f
 last. Everything else goes to standard error.
 """
 import contextlib
+import fnmatch
 import json
 import os
 import pathlib
@@ -60,6 +61,9 @@ def judge(code, path):
     failed = [name for name, result in results.items() if result == "failed"]
     assert not failed, f"bpf_test: {', '.join(failed)}"
     assert counts[0] > 0 and code == 0, f"bpf_test ended with {code}; {counts[0]} tests passed"
+    ran = [name for name, result in results.items() if result != "skipped"]
+    idle = [pattern for pattern in PACKET_TABLES.split(":") if not fnmatch.filter(ran, pattern)]
+    assert not idle, f"bpf_test: no test ran that is called {' or '.join(idle)}"
 
 
 def attempt(check, *arguments):

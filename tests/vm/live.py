@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real traffic over a veth pair, counted and blocked at the hooks that this kernel has."""
 from fglab import traffic
-from fglab.crowd import has_tcx
-from fglab.device import Counters, Volume
-from fglab.flowguard import Flowguard, part, sides
+from fglab.crowd import TC
+from fglab.device import UNMERGED, wire
+from fglab.flowguard import Flowguard, assert_accounted, sides
 from fglab.lab import DEVICE, HOST_V4, HOST_V6, PEER_V4, PEER_V6, Lab
 from fglab.namespace import unique
 from fglab.traces import Traces
 
-TC = "tcx" if has_tcx() else "clsact"
 MODES = {"auto": ("xdp-native", TC), "off": (TC, TC)}  # --xdp-mode: the hooks that it must choose
 ADDRESSES = ((HOST_V4, PEER_V4), (HOST_V6, PEER_V6))
 PINGS = 5
 DATAGRAMS = 100
 TEXT = bytes(200_000)
-# A veth device counts what it is handed, and flowguard wire frames: without these they are the same.
-UNMERGED = {"tso": "off", "gso": "off", "gro": "off", "tx-udp-segmentation": "off"}
 
 
 def talk(lab, host, peer):
@@ -28,26 +25,17 @@ def talk(lab, host, peer):
             traffic.tcp_send(here, address, TEXT)
 
 
-def device_counters(lab, ingress):
-    """veth with native XDP counts received packets without their Ethernet header."""
-    counters = lab.device.quiet_counters()
-    return counters.with_link_header() if ingress == "xdp-native" else counters
-
-
 def check_counts(lab, guard, ingress):
     """To the packet and the byte: flows + overflow + non-IP == totals == the device's counters."""
-    before, counters = sides(guard.settled(DEVICE)), device_counters(lab, ingress)
+    before, counters = sides(guard.settled(DEVICE)), lab.device.quiet_counters()
     for host, peer in ADDRESSES:
         talk(lab, host, peer)
-    counters = device_counters(lab, ingress) - counters
+    counters = wire(ingress, lab.device.quiet_counters() - counters)
     shown = guard.settled(DEVICE)
     counted = sides(shown) - before
     assert min(counted.rx.packets, counted.tx.packets) > DATAGRAMS, f"too little was counted: {counted}"
     assert counted == counters, f"counted {counted}, but the device {counters}"
-    parts = [part(shown, name) for name in ("flows", "overflow", "non_ip")]
-    whole = Counters(*(sum(volumes, Volume(0, 0)) for volumes in zip(*parts)))
-    assert whole == sides(shown), f"{sides(shown)} in total, but {whole} in flows, overflow and non-IP"
-    assert shown["accounted"] == 1.0, f"accounted is {shown['accounted']}"
+    assert_accounted(shown)
 
 
 def check_block(lab, guard):
