@@ -10,9 +10,10 @@
 #              xdp-filter (tests/bench/datapath)
 #   live       frames over veth: dropping beside xdp-filter, nftables and ipset; the share of packets that monitors see
 #              (tests/bench/live)
-#   analyze    capture files of millions of short frames, beside nfpcapd, softflowd and tshark (tests/bench/analyze)
+#   analyze    capture files of millions of short frames, beside nfpcapd and tshark (tests/bench/analyze)
 #   detect     a tick of detection over 100,000 active flows: time and memory (tests/bench/detect)
-# --help after one of these words tells its options; all have --json, the first three --only REGEX, --rounds N and --long.
+# --help after one of these words tells its options; all have --json, the first three --only REGEX and
+# --rounds N, the first two --long.
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Usage: scripts/check_tidy.sh [--recent N | FILE...]
 #
-# Runs clang-tidy over FILEs, or over all of our sources, as build/release compiles them. All of them take longer than
-# everything else that is tested, so CI looks at what is new:
+# Runs clang-tidy over FILEs, or over all of our sources, as build/release compiles them. All of them take too long
+# for CI, which looks at what is new:
 #   --recent N   sources that the last N commits changed, or that include a header which they changed; all of them where
 #                there are fewer commits to look at, as in a shallow clone, or where the checks themselves changed
 set -euo pipefail

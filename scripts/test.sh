@@ -71,7 +71,9 @@ finish()
         kill -- "-$group" 2>/dev/null || true
     done
     ((${#summary[@]} > 0)) && printf '\nStages\n' && printf '%s\n' "${summary[@]}"
-    [[ -e $FG_LOGS/ctest.log ]] && printf '\n' && sed -n '/tests passed/,$p' "$FG_LOGS/ctest.log" | sed '/^$/d'
+    # pytest and googletest name what failed; ctest only the suite.
+    [[ -e $FG_LOGS/ctest.log ]] && printf '\n' &&
+        sed -n '/^\(FAILED\|ERROR\|\[  FAILED  \]\) /p; /tests passed/,$p' "$FG_LOGS/ctest.log" | sed '/^$/d' | sort -u
     if ((code != 0)); then
         printf 'FAILED: %s\n' "${current:-getting ready}"
         exit 1

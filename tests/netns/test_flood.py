@@ -79,11 +79,10 @@ def test_a_blocked_flood_is_dropped_to_the_last_packet(lab, guard):
 
 def test_questions_are_answered_meanwhile(lab, default_guard):
     attach(lab, default_guard, "xdp-native")
-    with Flood(lab, PACKETS, "--flows", 300_000) as flooding:
+    with Flood(lab, 10 * PACKETS, "--flows", 300_000) as flooding:  # longer than the questions take; then it is ended
         for question in (["status"], ["flows", "-n", "10"], ["top", "--once"], ["block", ATTACKER], ["blocks"]):
             default_guard.run(*question, timeout=ANSWER_S)
         assert flooding.running(), "the flood went on all the time"
-        flooding.finish()
 
 
 SMALL_TABLE = f"tick_ms = {TICK_MS}\ncapacity = 1024\n"

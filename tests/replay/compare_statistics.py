@@ -35,17 +35,19 @@ def read_tshark(path):
                           capture_output=True, text=True, check=False)
     if not done.stdout:
         raise SystemExit(f"tshark cannot read {path}: {done.stderr.strip()}")
-    conversations, protocols, network, top = {}, {}, "", 0  # top: how deep the network stands, by the link type
+    conversations, protocols, network, top = {}, {}, "", 0  # top: how deep the network stands; the link type is above it
     for line in done.stdout.splitlines():
         if found := CONVERSATION.match(line):
             a, b, from_b, bytes_b, from_a, bytes_a, _, _ = found.groups()
             conversations[a, b] = (int(from_a), bytes_a, int(from_b), bytes_b)
         elif found := PROTOCOL.match(line):
             depth, name, frames, size = len(found[1]) // 2, found[2], int(found[3]), int(found[4])
-            if depth <= 1:
+            if depth <= top or name in NETWORKS and not network:
                 network, top = NETWORKS.get(name, ""), depth
             if network and (depth == top or depth == top + 1 and name in TRANSPORTS):
-                protocols[network, TRANSPORTS[name] if depth > top else ""] = (frames, size)
+                key = network, TRANSPORTS[name] if depth > top else ""
+                before = protocols.get(key, (0, 0))  # with and without a VLAN tag
+                protocols[key] = (before[0] + frames, before[1] + size)
     return conversations, protocols
 
 
@@ -97,7 +99,7 @@ def compare(flowguard, path):
 def main():
     flowguard, given = sys.argv[1], sys.argv[2:]
     if not given and not DIRECTORY.is_dir():
-        print(f"SKIPPED: no captures: there is no directory {DIRECTORY}; set FG_DIRECTORY to one that holds captures")
+        print(f"SKIPPED: no captures: there is no directory {DIRECTORY}; set FG_CAPTURES to one that holds captures")
         return SKIPPED
     if not shutil.which("tshark"):
         raise SystemExit("tshark is not installed; run 'sudo scripts/setup.sh test'")

@@ -175,6 +175,29 @@ TEST_F(FlowTableTest, OnALoopbackDeviceEachPacketCountsOnce)
     EXPECT_EQ(flow.to_client, (Volume{5, 500}));
 }
 
+TEST_F(FlowTableTest, OnAMirrorPortBothSidesComeIn)
+{
+    start();
+    add(to_client(syn_ack).packets(5, 500), FG_RX);
+    add(to_server(syn).packets(6, 600), FG_RX);
+    const Flow flow = only();
+    EXPECT_EQ(flow.to_server, (Volume{6, 600}));
+    EXPECT_EQ(flow.to_client, (Volume{5, 500}));
+    EXPECT_TRUE(flow.client_received);
+}
+
+TEST_F(FlowTableTest, ARouterOnAStickPassesEachPacketTwiceAndCountsItOnce)
+{
+    start();
+    for (const auto direction : {FG_TX, FG_RX}) { /* in either order of records */
+        add(to_server(syn).packets(6, 600), direction);
+        add(to_client(syn_ack).packets(5, 500), direction == FG_TX ? FG_RX : FG_TX);
+    }
+    const Flow flow = only();
+    EXPECT_EQ(flow.to_server, (Volume{6, 600}));
+    EXPECT_EQ(flow.to_client, (Volume{5, 500}));
+}
+
 TEST_F(FlowTableTest, TcpStatesFollowTheHandshakeAndItsEnd)
 {
     start();
@@ -425,18 +448,6 @@ TEST_F(FlowTableTest, ThePartBeforeTheActiveTimeoutIsTold)
     EXPECT_EQ(table_->just_ended()[0]->reason, FlowReason::Active);
     EXPECT_EQ(table_->just_ended()[0]->to_server, (Volume{4, 4000}));
     EXPECT_EQ(only().to_server, Volume{});
-}
-
-/* In a capture nothing says which way a packet crossed the interface. */
-TEST_F(FlowTableTest, WithoutDirectionsEveryRecordCounts)
-{
-    FlowTableConfig config;
-    config.direction_known = false;
-    start(config);
-    add(to_server(syn), FG_RX);
-    add(to_client(syn_ack), FG_RX);
-    EXPECT_EQ(only().to_server.packets, 1U);
-    EXPECT_EQ(only().to_client.packets, 1U);
 }
 
 TEST_F(FlowTableTest, NonIpIsNoFlow)

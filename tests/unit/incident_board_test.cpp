@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowguard/daemon/incident_board.h"
 #include "flowguard/daemon/incident_query.h"
+#include "flowguard/store/incident_store.h"
+
+#include "store/scratch.h"
 
 #include <gtest/gtest.h>
 
@@ -110,6 +113,21 @@ TEST(IncidentBoard, ForgetsTheOldestClosedOnesAndNoOpenOne)
     const auto list = board.list();
     EXPECT_FALSE(list->complete);
     EXPECT_EQ(ids(select_incidents(*list, {}, {})), (Ids{"open", "closed7", "closed8", "closed9"}));
+}
+
+TEST(IncidentBoard, WhatOnlyTheDatabaseHoldsIsShownInOrderOfStart)
+{
+    const Scratch scratch;
+    const auto path = scratch / "state.db";
+    const auto database = Database::open(path, noon);
+    IncidentBoard board(0, 1);
+    board.update(incident("open", noon + second));
+    for (int i = 0; i < 4; i++)
+        board.update(incident("closed" + std::to_string(i), noon + 2 * i * second, false));
+    for (const IncidentEntry &due : board.take_due(noon))
+        ASSERT_TRUE(IncidentStore(*database).put(due.to_json(), due.start, due.last, due.id, due.open));
+    EXPECT_EQ(ids(select_incidents(*board.list(), {}, path)),
+              (Ids{"closed0", "open", "closed1", "closed2", "closed3"}));
 }
 
 TEST(IncidentBoard, WhatAnEarlierDaemonSawIsShownWithItsTimes)

@@ -18,7 +18,6 @@ FlowTableConfig table_config(bool tell_flows)
     FlowTableConfig config;
     config.max_flows = most_flows;
     config.max_ended = tell_flows ? most_flows + most_untold : 0;
-    config.direction_known = false;
     return config;
 }
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 namespace flowguard {
 namespace {
@@ -18,10 +19,11 @@ namespace {
 struct Entry {
     fg_flow_key key; ///< of both directions, see biflow_key()
     bool used = false;
-    bool client_is_src = true;                   ///< of `key`
-    bool syn_seen = false;                       ///< the client is known, not guessed
-    std::array<bool, 2> delivered{};             ///< by side: client, server; something passed policy
-    std::array<std::uint8_t, 2> delivered_tcp{}; ///< by side: flags of what passed policy
+    bool client_is_src = true;                            ///< of `key`
+    bool syn_seen = false;                                ///< the client is known, not guessed
+    std::array<std::optional<fg_direction>, 2> crosses{}; ///< by side: client, server; how its packets pass the device
+    std::array<bool, 2> delivered{};                      ///< by side; something passed policy
+    std::array<std::uint8_t, 2> delivered_tcp{};          ///< by side: flags of what passed policy
     std::uint64_t created_tick = 0;
     std::uint64_t changed_tick = 0;
     std::uint32_t change = 0; ///< since changed_tick: position in changes
@@ -73,11 +75,20 @@ FlowKey flow_key(const fg_flow_key &source, std::uint16_t client_port, std::uint
             .slot = source.slot};
 }
 
+/// Where the client is, from its own packets, or else from the server's.
+void settle_direction(Entry &entry)
+{
+    const auto &[client, server] = entry.crosses;
+    if (client || server)
+        entry.flow.client_received = client ? *client == FG_RX : *server == FG_TX;
+}
+
 /// Makes the other side the client.
 void turn_around(Entry &entry)
 {
     Flow &flow = entry.flow;
     entry.client_is_src = !entry.client_is_src;
+    std::swap(entry.crosses[0], entry.crosses[1]);
     std::swap(entry.delivered[0], entry.delivered[1]);
     std::swap(entry.delivered_tcp[0], entry.delivered_tcp[1]);
     std::swap(flow.key.client, flow.key.server);
@@ -87,7 +98,7 @@ void turn_around(Entry &entry)
     std::swap(flow.tcp_flags_to_server, flow.tcp_flags_to_client);
     std::swap(flow.bits_to_server, flow.bits_to_client);
     std::swap(flow.client_sent, flow.server_sent);
-    flow.client_received = !flow.client_received;
+    settle_direction(entry);
 }
 
 /// Two first packets in one jiffy: who looks like the client? A guess, and only for ties.
@@ -120,6 +131,19 @@ void settle_client(Entry &entry, const Piece &piece, std::uint64_t tick)
         if (is_icmp(entry.flow.key.proto))
             entry.flow.key.client_port = piece.record.key.sport;
     }
+}
+
+/// A loopback device and a router on a stick pass each packet out and in: it is one packet of the flow. What a side sends
+/// counts as it first crossed the device. Both sides may cross it the same way, as on a mirror port and in a capture.
+bool passes_again(Entry &entry, const Piece &piece)
+{
+    const bool from_client = piece.from_src == entry.client_is_src;
+    auto &crosses = entry.crosses.at(from_client ? 0 : 1);
+    if (crosses)
+        return *crosses != piece.direction;
+    crosses = piece.direction;
+    settle_direction(entry);
+    return false;
 }
 
 void settle_state(Entry &entry)
@@ -240,7 +264,6 @@ Entry &FlowTable::Impl::create(const fg_flow_key &key, const Piece &piece)
     entry.flow.key = flow_key(piece.record.key, piece.record.key.sport, piece.record.key.dport);
     entry.flow.start = piece.first;
     entry.flow.last = piece.last;
-    entry.flow.client_received = piece.direction == FG_RX;
     index.insert(number);
     half_open.emplace_back(number, entry.flow.id);
     counters.created++;
@@ -412,10 +435,9 @@ void FlowTable::add(const fg_flow_record &record, fg_direction direction, TimeNs
     settle_client(entry, piece, table.tick);
     if (entry.client_is_src != client_was_src)
         turn_around(change);
-    /* On a loopback or hairpin device each packet passes twice, out and in: it is one packet of the flow. */
-    const bool from_client = piece.from_src == entry.client_is_src;
-    if (table.config.direction_known && (direction == FG_RX) != (from_client == entry.flow.client_received))
+    if (passes_again(entry, piece))
         return;
+    const bool from_client = piece.from_src == entry.client_is_src;
     count(entry, piece, table.clock);
     count(change, piece, from_client);
 }

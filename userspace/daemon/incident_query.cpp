@@ -24,6 +24,13 @@ std::string id_of(const Json &eve)
     return own == eve.end() ? "" : own->value("incident_id", "");
 }
 
+/// ISO 8601 of one width: it sorts as time does.
+std::string start_of(const Json &eve)
+{
+    const auto own = eve.find("flowguard");
+    return own == eve.end() ? "" : own->value("start", "");
+}
+
 bool was_merged(const Json &eve)
 {
     const auto own = eve.find("flowguard");
@@ -67,6 +74,8 @@ std::vector<Json> select_incidents(const IncidentList &list, const IncidentQuery
                 selected.push_back(std::move(eve));
     for (const IncidentEntry &entry : entries)
         selected.push_back(entry.to_json());
+    if (elsewhere)
+        std::ranges::stable_sort(selected, {}, start_of);
     return selected;
 }
 

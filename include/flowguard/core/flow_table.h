@@ -16,7 +16,6 @@ namespace flowguard {
 struct FlowTableConfig {
     std::size_t max_flows = 1'000'000; ///< beyond it, half-open flows are evicted first, oldest first
     std::size_t max_ended = 10'000;    ///< ended flows kept for `flows --ended`
-    bool direction_known = true;       ///< false: records of a capture, all of them RX
     std::chrono::seconds tcp_established_timeout{300};
     std::chrono::seconds idle_timeout{60};     ///< UDP, ICMP, others
     std::chrono::seconds closed_timeout{5};    ///< after FIN from both sides, or RST

@@ -45,8 +45,6 @@ def subjects(flowguard):
     return [
         Subject("flowguard", lambda file, _: [flowguard, "analyze", file, "--json", "-n", "10"]),
         Subject("nfpcapd", lambda file, out: ["nfpcapd", "-r", file, "-w", out]),
-        Subject("softflowd", lambda file, out: ["softflowd", "-r", file, "-d", "-m", "200000", "-p", f"{out}/pid",
-                                                "-c", f"{out}/ctl", "-n", "127.0.0.1:9"]),
         Subject("tshark", lambda file, _: ["tshark", "-n", "-q", "-r", file, "-z", "conv,ip"], slow=True),
     ]
 
@@ -114,10 +112,11 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3, help="each measures everything once (default 3)")
     parser.add_argument("--packets", type=int, default=PACKETS, help=f"of each file (default {PACKETS:,})")
     parser.add_argument("--only", metavar="REGEX", type=re.compile, default="", help="of the names of cases")
-    parser.add_argument("--long", action="store_true", help="as without it; the other benchmarks have longer lists")
     parser.add_argument("--json", action="store_true", help="print one JSON document with every round")
     given = parser.parse_args()
     given.cpu = max(os.sched_getaffinity(0))
+    if given.packets < SLOW_PACKETS:
+        parser.error(f"--packets must be at least {SLOW_PACKETS:,}")
     return given
 
 

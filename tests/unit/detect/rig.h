@@ -36,7 +36,7 @@ struct Endpoint {
 class Rig {
   public:
     explicit Rig(const DetectionConfig &config = {}, Locality locality = {})
-        : flows_({.max_ended = 0, .direction_known = false}, 1),
+        : flows_({.max_ended = 0}, 1),
           detection_(config, std::move(locality))
     {
         flows_.begin_tick(1);
