@@ -183,6 +183,12 @@ class TestDamage:
         assert done.returncode == FAILED and found["packets"] == packets
         assert found["damaged"] and found["damaged"] in done.stderr and len(done.stderr.splitlines()) == 1
 
+    def test_padding_behind_gzip(self, capture):
+        """Of any length, as 'echo >> FILE' and tapes leave it."""
+        whole = gzip.compress(pcap(conversation()))
+        for padding in (b"\n", b"\0\0", bytes(512)):
+            assert document(capture(whole + padding, "it.pcap.gz"))["packets"] == 20
+
     def test_cut_gzip(self, capture):
         whole = pcap([ethernet(udp(OURS, THEIRS, 1000 + i)) for i in range(2000)])
         found = document(capture(gzip.compress(whole)[:-2000]), code=FAILED)

@@ -102,11 +102,12 @@ class GzipStream : public ByteStream {
         const int state = inflate(&z_, Z_NO_FLUSH);
         if (state == Z_STREAM_END) {
             within_member_ = false;
+            seen_member_ = true;
             if (z_.avail_in == 0 && !refill())
                 return;
             inflateReset(&z_);
         } else if (state == Z_OK) {
-            within_member_ = true;
+            within_member_ = z_.total_in > mark_length; /* until then it may be padding */
         } else if (within_member_ || !seen_member_) {
             end(fmt::format("its compression is damaged: {}", z_.msg ? z_.msg : "bad data"));
         } else {
@@ -118,7 +119,9 @@ class GzipStream : public ByteStream {
     {
         const std::size_t got = packed_->read(input_);
         if (got == 0)
-            end(!packed_->damage().empty() ? packed_->damage() : within_member_ ? "the compressed file is cut" : "");
+            end(!packed_->damage().empty()        ? packed_->damage()
+                : within_member_ || !seen_member_ ? "the compressed file is cut"
+                                                  : "");
         z_.next_in = input_.data();
         z_.avail_in = static_cast<uInt>(got);
         return got > 0;
@@ -130,6 +133,7 @@ class GzipStream : public ByteStream {
     }
 
     static constexpr std::size_t packed_room = 1 << 16;
+    static constexpr uLong mark_length = 2; ///< bytes by which a member is known
     std::unique_ptr<ByteStream> packed_;
     std::vector<std::uint8_t> input_;
     z_stream z_{};

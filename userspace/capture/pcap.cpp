@@ -24,11 +24,12 @@ constexpr std::size_t file_header = 24;
 
 class PcapFormat : public CaptureFormat {
   public:
-    PcapFormat(ByteWindow window, const Variant &variant, ByteOrder order, std::uint32_t link_type)
+    PcapFormat(ByteWindow window, const Variant &variant, ByteOrder order, std::uint32_t link_type, bool old)
         : CaptureFormat(std::move(window)),
           variant_(variant),
           order_(order),
-          link_type_(link_type)
+          link_type_(link_type),
+          lengths_may_be_exchanged_(old)
     {
         note_link_type(link_type);
     }
@@ -42,8 +43,9 @@ class PcapFormat : public CaptureFormat {
         const auto fraction = order_.read<std::uint32_t>(header.data() + 4);
         auto captured = order_.read<std::uint32_t>(header.data() + 8);
         auto length = order_.read<std::uint32_t>(header.data() + 12);
-        if (captured > length)
-            std::swap(captured, length); /* so it was in versions before 2.4 */
+        if (captured > length && lengths_may_be_exchanged_)
+            std::swap(captured, length);
+        length = std::max(captured, length); /* careless writers give 0 */
         if (captured > CaptureReader::longest_packet)
             return damaged(fmt::format("packet {} at byte {} claims to be {} bytes long", packets_ + 1,
                                        window().offset(), captured));
@@ -72,6 +74,7 @@ class PcapFormat : public CaptureFormat {
     Variant variant_;
     ByteOrder order_;
     std::uint32_t link_type_;
+    bool lengths_may_be_exchanged_; ///< as some programs wrote them before version 2.4
 };
 
 } // namespace
@@ -88,8 +91,12 @@ std::unique_ptr<CaptureFormat> open_pcap(ByteWindow &window)
                 continue;
             constexpr std::uint32_t type_mask = 0x03ffffff; /* above it: length of the frame check sequence */
             const std::uint32_t link_type = order.read<std::uint32_t>(header.data() + 20) & type_mask;
+            const auto major = order.read<std::uint16_t>(header.data() + 4);
+            const auto minor = order.read<std::uint16_t>(header.data() + 6);
             window.take(file_header);
-            return std::make_unique<PcapFormat>(std::move(window), variant, order, link_type);
+            return std::make_unique<PcapFormat>(std::move(window), variant, order, link_type,
+                                                std::pair(major, minor) <
+                                                    std::pair<std::uint16_t, std::uint16_t>(2, 4));
         }
     }
     return nullptr;

@@ -104,7 +104,9 @@ void TrafficStatistics::add(const FlowDelta &delta)
     if (delta.begun) {
         flows_++;
         over_ip_.at(key.kind == FG_KIND_IPV6).at(key.proto).flows++;
-        conversations_.at({std::min(key.client, key.server), std::max(key.client, key.server)}).flows++;
+        if (ConversationSums *conversation = conversations_.find(
+                {std::min(key.client, key.server), std::max(key.client, key.server)}))
+            conversation->flows++; /* else it was forgotten within this tick */
     }
     if (!has_ports(key.proto) || (key.flags & FG_KEY_NO_PORTS))
         return;

@@ -31,6 +31,12 @@ template <class Key, class Value> class Sums {
             forget();
         return map_.try_emplace(key).first.value();
     }
+    /// None if it is not there, or not any more. Valid until the next at().
+    Value *find(const Key &key)
+    {
+        const auto found = map_.find(key);
+        return found == map_.end() ? nullptr : &found.value();
+    }
     std::size_t size() const { return map_.size(); }
     /// Keys that were forgotten, once each time.
     std::uint64_t forgotten() const { return forgotten_; }

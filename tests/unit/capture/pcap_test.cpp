@@ -81,6 +81,15 @@ TEST(Pcap, AbsurdLengths)
     EXPECT_EQ(original.packets[0].length, 5U) << "nobody sends frames of 4 GiB";
 }
 
+TEST(Pcap, CarelessOriginalLengthsLoseNothing)
+{
+    const Read read = read_all(File().pcap(0xa1b2c3d4, 1).record(1, 0, frame, 0).record(2, 0, frame, 3).bytes);
+    EXPECT_EQ(read.damage, "");
+    ASSERT_EQ(read.packets.size(), 2U);
+    EXPECT_EQ(read.packets[0].length, 5U);
+    EXPECT_EQ(read.packets[1].length, 5U);
+}
+
 TEST(Pcap, BytesComeInAnyPieces)
 {
     File file;
