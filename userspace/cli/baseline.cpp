@@ -4,6 +4,7 @@
 #include "flowguard/cli/command.h"
 #include "flowguard/cli/output.h"
 #include "flowguard/core/protocols.h"
+#include "flowguard/daemon/config.h"
 #include "flowguard/daemon/instance_lock.h"
 #include "flowguard/store/baseline_file.h"
 #include "flowguard/store/baseline_store.h"
@@ -39,9 +40,24 @@ const char *name_of(Maturity maturity)
     return maturity == Maturity::Ready ? "ready" : maturity == Maturity::Warming ? "warming" : "none";
 }
 
-std::filesystem::path state_path(const Context &context, const Options &options)
+/// Where the instance's daemon keeps its state.
+Result<std::filesystem::path> own_state(const Context &context)
 {
-    return options.state.empty() ? context.paths.state : std::filesystem::path(options.state);
+    const auto config = load_config(context.config.value_or(context.paths.config), context.config.has_value());
+    if (!config)
+        return std::unexpected(config.error());
+    return config->state_dir.empty() ? context.paths.state : config->state_dir / "state.db";
+}
+
+Result<std::filesystem::path> state_path(const Context &context, const Options &options)
+{
+    return options.state.empty() ? own_state(context) : std::filesystem::path(options.state);
+}
+
+bool is_same_file(const std::filesystem::path &a, const std::filesystem::path &b)
+{
+    std::error_code ignored;
+    return a == b || std::filesystem::equivalent(a, b, ignored);
 }
 
 Result<Baselines> restore(const BaselineStore &store)
@@ -57,10 +73,12 @@ class OwnState {
   public:
     static Result<OwnState> open(const Context &context, const Options &options)
     {
-        const std::filesystem::path path = state_path(context, options);
+        const auto own = own_state(context);
+        const auto path = state_path(context, options);
+        if (!own || !path)
+            return std::unexpected((own ? path : own).error());
         std::optional<InstanceLock> lock;
-        if (std::error_code ignored;
-            options.state.empty() || std::filesystem::equivalent(path, context.paths.state, ignored)) {
+        if (is_same_file(*path, *own)) {
             auto taken = InstanceLock::take(context.paths.lock);
             if (!taken && taken.error().code == ExitCode::Failed)
                 return fail(ExitCode::Failed,
@@ -71,7 +89,7 @@ class OwnState {
                 return std::unexpected(taken.error());
             lock = std::move(*taken);
         }
-        auto database = Database::open(path, now());
+        auto database = Database::open(*path, now());
         if (!database)
             return std::unexpected(database.error());
         if (!database->remark().empty())
@@ -118,7 +136,10 @@ class OwnState {
 
 Result<Baselines> read_state(const Context &context, const Options &options)
 {
-    const auto database = Database::open_read_only(state_path(context, options));
+    const auto path = state_path(context, options);
+    if (!path)
+        return std::unexpected(path.error());
+    const auto database = Database::open_read_only(*path);
     if (!database)
         return std::unexpected(database.error());
     return restore(BaselineStore(*database));
@@ -269,6 +290,38 @@ Result<void> run_import(const Context &context, const Options &options)
     return {};
 }
 
+bool forget(Baselines &baselines, const std::optional<IpAddress> &host)
+{
+    return host ? baselines.reset(*host) : baselines.state().clock > 0;
+}
+
+/// Reads, and no more: nothing is made, mended or locked.
+Result<bool> would_reset(const Context &context, const Options &options, const std::optional<IpAddress> &host)
+{
+    auto baselines = read_state(context, options);
+    if (!baselines && baselines.error().code == ExitCode::NotRunning)
+        return false; /* there is no database yet */
+    if (!baselines)
+        return std::unexpected(baselines.error());
+    return forget(*baselines, host);
+}
+
+/// True if there was something to forget.
+Result<bool> reset(const Context &context, const Options &options, const std::optional<IpAddress> &host)
+{
+    const auto state = OwnState::open(context, options);
+    if (!state)
+        return std::unexpected(state.error());
+    auto baselines = state->load();
+    if (!baselines && host)
+        return std::unexpected(baselines.error());
+    const bool changed = !baselines || forget(*baselines, host);
+    if (changed)
+        if (auto done = host ? state->save(*baselines) : state->reset(); !done)
+            return std::unexpected(done.error());
+    return changed;
+}
+
 Result<void> run_reset(const Context &context, const Options &options)
 {
     std::optional<IpAddress> host;
@@ -278,22 +331,12 @@ Result<void> run_reset(const Context &context, const Options &options)
             return std::unexpected(parsed.error());
         host = *parsed;
     }
-    const auto state = OwnState::open(context, options);
-    if (!state)
-        return std::unexpected(state.error());
-    auto baselines = state->load();
-    bool changed = !baselines || baselines->state().clock > 0;
-    if (host) {
-        if (!baselines)
-            return std::unexpected(baselines.error());
-        changed = baselines->reset(*host);
-    }
-    if (changed && !options.dry_run)
-        if (auto done = host ? state->save(*baselines) : state->reset(); !done)
-            return done;
+    const auto changed = options.dry_run ? would_reset(context, options, host) : reset(context, options, host);
+    if (!changed)
+        return std::unexpected(changed.error());
     const std::string what = host ? options.host : "everything";
-    report(context, {{"changed", changed}, {"dry_run", options.dry_run}},
-           !changed          ? fmt::format("nothing was known{}", host ? " of " + what : "")
+    report(context, {{"changed", *changed}, {"dry_run", options.dry_run}},
+           !*changed         ? fmt::format("nothing was known{}", host ? " of " + what : "")
            : options.dry_run ? fmt::format("would forget what is normal for {}", what)
                              : fmt::format("forgot what is normal for {}", what));
     return {};

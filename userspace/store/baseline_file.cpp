@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <unistd.h>
 
 namespace flowguard {
@@ -22,13 +22,18 @@ Error failed(const char *what, const std::filesystem::path &path)
 
 Result<Baselines> read_baselines(const std::filesystem::path &path)
 {
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    if (!file || file.bad() || std::filesystem::is_directory(path)) {
-        errno = errno ? errno : EISDIR;
+    std::error_code ignored;
+    errno = std::filesystem::is_directory(path, ignored) ? EISDIR : 0;
+    std::ifstream file;
+    if (errno == 0)
+        file.open(path, std::ios::binary);
+    if (errno != 0 || !file)
         return std::unexpected(failed("read", path));
-    }
+    std::ostringstream content;
+    content << file.rdbuf();
+    if (file.bad())
+        return std::unexpected(failed("read", path));
+    const std::string text = std::move(content).str();
     const Json json = Json::parse(text, nullptr, false);
     if (json.is_discarded())
         return fail(ExitCode::Failed, fmt::format("{} is no JSON", path.string()));

@@ -128,8 +128,10 @@ Error Database::explain(int code) const
         return {ExitCode::Failed, fmt::format("the disk is full: nothing was saved to {}", path)};
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-    case SQLITE_READONLY:
     case SQLITE_AUTH:
+        return {ExitCode::Permission, fmt::format("cannot open {}: {}; run as root, or name another file with --state",
+                                                  path, sqlite3_errmsg(connection_.get()))};
+    case SQLITE_READONLY:
         return {ExitCode::Permission, fmt::format("cannot write {}: {}; run as root, or name another file with --state",
                                                   path, sqlite3_errmsg(connection_.get()))};
     case SQLITE_BUSY:
