@@ -187,7 +187,9 @@ Response Endpoints::incidents(const Request &request) const
     if (request.query.contains("after"))
         query.after = *after;
     auto selected = select_incidents(*engine_.watch()->incidents(), query, engine_.config().state_dir / "state.db");
-    return {200, {}, [selected = std::move(selected), next = std::size_t{0}](std::string &lines) mutable {
+    if (!selected)
+        return respond(std::unexpected(selected.error()));
+    return {200, {}, [selected = std::move(*selected), next = std::size_t{0}](std::string &lines) mutable {
                 const std::size_t end = std::min(next + lines_at_once, selected.size());
                 for (; next < end; next++)
                     lines += selected[next].dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";

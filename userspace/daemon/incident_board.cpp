@@ -37,6 +37,13 @@ Json IncidentEntry::to_json() const
     return json;
 }
 
+void IncidentBoard::restore(std::vector<Json> latest, std::int64_t limit)
+{
+    complete_ = complete_ && static_cast<std::int64_t>(latest.size()) < limit;
+    for (Json &eve : latest)
+        restore(std::move(eve));
+}
+
 void IncidentBoard::restore(Json eve)
 {
     const auto own = eve.find("flowguard");

@@ -38,24 +38,19 @@ bool was_merged(const Json &eve)
 }
 
 /// Closed long ago, or by an earlier daemon.
-std::vector<Json> from_database(const IncidentQuery &query, const std::filesystem::path &path)
+Result<std::vector<Json>> from_database(const IncidentQuery &query, const std::filesystem::path &path)
 {
     const auto database = Database::open_read_only(path);
     if (!database)
-        return {};
+        return std::unexpected(database.error());
     const IncidentStore store(*database);
-    if (!query.id.empty()) {
-        auto found = store.get(query.id);
-        return found && *found ? std::vector{std::move(**found)} : std::vector<Json>();
-    }
-    auto all = store.list(query.since.value_or(0), false);
-    return all ? std::move(*all) : std::vector<Json>();
+    return query.id.empty() ? store.list(query.since.value_or(0), false) : store.find(query.id);
 }
 
 } // namespace
 
-std::vector<Json> select_incidents(const IncidentList &list, const IncidentQuery &query,
-                                   const std::filesystem::path &database)
+Result<std::vector<Json>> select_incidents(const IncidentList &list, const IncidentQuery &query,
+                                           const std::filesystem::path &database)
 {
     std::vector<IncidentEntry> entries;
     std::set<std::string> known;
@@ -68,10 +63,14 @@ std::vector<Json> select_incidents(const IncidentList &list, const IncidentQuery
         std::ranges::sort(entries, {}, &IncidentEntry::revision);
     std::vector<Json> selected;
     const bool elsewhere = !query.after && !query.only_open && !list.complete && !database.empty();
-    if (elsewhere && (query.id.empty() || entries.empty()))
-        for (Json &eve : from_database(query, database))
+    if (elsewhere && (query.id.empty() || entries.empty())) {
+        auto stored = from_database(query, database);
+        if (!stored)
+            return stored;
+        for (Json &eve : *stored)
             if (!known.contains(id_of(eve)) && (!query.id.empty() || !was_merged(eve)))
                 selected.push_back(std::move(eve));
+    }
     for (const IncidentEntry &entry : entries)
         selected.push_back(entry.to_json());
     if (elsewhere)

@@ -92,8 +92,7 @@ void Watch::restore(TimeNs now)
     if (auto stored = incidents.list(0, false, restored_incidents); !stored)
         spdlog::warn("{}", stored.error().message);
     else
-        for (Json &eve : *stored)
-            board_.restore(std::move(eve));
+        board_.restore(std::move(*stored), restored_incidents);
     const auto saved = BaselineStore(*database_).load();
     if (!saved) {
         spdlog::warn("{}", saved.error().message);

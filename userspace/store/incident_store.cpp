@@ -68,14 +68,13 @@ Result<std::vector<Json>> IncidentStore::list(TimeNs since, bool only_open, std:
     return rows;
 }
 
-Result<std::optional<Json>> IncidentStore::get(const std::string &id) const
+Result<std::vector<Json>> IncidentStore::find(const std::string &id) const
 {
-    auto statement = database_.prepare("SELECT eve FROM incident WHERE id = ?");
-    statement.bind_text(id);
-    auto rows = read_all(std::move(statement));
-    if (!rows)
-        return std::unexpected(rows.error());
-    return rows->empty() ? std::optional<Json>() : std::move(rows->front());
+    constexpr std::int64_t more_than_one_can_mean = 100;
+    auto statement = database_.prepare("SELECT eve FROM incident WHERE substr(id, 1, length(?1)) = ?1"
+                                       " ORDER BY start, id LIMIT ?2");
+    statement.bind_text(id).bind(more_than_one_can_mean);
+    return read_all(std::move(statement));
 }
 
 Result<std::int64_t> IncidentStore::close_left_open() const

@@ -46,8 +46,8 @@ class IncidentBoard {
     {
     }
 
-    /// From an earlier daemon, closed.
-    void restore(Json eve);
+    /// From an earlier daemon, closed, in order of start. `limit`: how many were asked for; as many mean that there are more.
+    void restore(std::vector<Json> latest, std::int64_t limit);
     void update(const Incident &incident);
     /// Of those that did not change otherwise.
     void refresh(const std::vector<const Incident *> &open);
@@ -62,6 +62,7 @@ class IncidentBoard {
         bool told = false;
         TimeNs told_at = 0;
     };
+    void restore(Json eve);
     void forget_closed();
 
     std::map<std::string, Item> items_;

@@ -18,8 +18,8 @@ struct IncidentQuery {
     std::optional<std::uint64_t> after{}; ///< changes after this revision, in their order; with those that were merged
 };
 
-/// By start. What the list has no more is looked up in `database`, if there is one.
-std::vector<Json> select_incidents(const IncidentList &list, const IncidentQuery &query,
-                                   const std::filesystem::path &database);
+/// By start. What the list has no more is looked up in `database`, if there is one; of that the latest 10,000.
+Result<std::vector<Json>> select_incidents(const IncidentList &list, const IncidentQuery &query,
+                                           const std::filesystem::path &database);
 
 } // namespace flowguard

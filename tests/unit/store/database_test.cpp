@@ -151,8 +151,8 @@ TEST(IncidentStore, ReplacesListsAndFinds)
     EXPECT_EQ(store.list(0, true).value().size(), 1U);
     EXPECT_EQ(store.list(26, false).value().size(), 1U);
     EXPECT_EQ(store.list(0, false, 1).value()[0]["flowguard"]["incident_id"], "b") << "the latest";
-    EXPECT_EQ(store.get("b").value().value()["flowguard"]["detector"], "scan.port");
-    EXPECT_FALSE(store.get("'; DROP TABLE incident").value());
+    EXPECT_EQ(store.find("b").value().at(0)["flowguard"]["detector"], "scan.port");
+    EXPECT_TRUE(store.find("'; DROP TABLE incident").value().empty());
 }
 
 TEST(IncidentStore, ClosesWhatWasLeftOpen)
@@ -163,7 +163,7 @@ TEST(IncidentStore, ClosesWhatWasLeftOpen)
     ASSERT_TRUE(store.put(incident("a", "c2.beacon", "open"), 10, 12, "a", true));
     EXPECT_EQ(store.close_left_open().value(), 1);
     EXPECT_TRUE(store.list(0, true).value().empty());
-    EXPECT_EQ(store.get("a").value().value()["flowguard"]["state"], "closed");
+    EXPECT_EQ(store.find("a").value().at(0)["flowguard"]["state"], "closed");
 }
 
 TEST(IncidentStore, PrunesByAgeAndNumberAndSparesWhatIsOpen)
@@ -175,8 +175,8 @@ TEST(IncidentStore, PrunesByAgeAndNumberAndSparesWhatIsOpen)
         ASSERT_TRUE(store.put(incident(fmt::format("{}", i), "x.y", "closed"), i, i, fmt::format("{}", i), i == 0));
     EXPECT_EQ(store.prune(5, 1000).value(), 4) << "1 to 4; 0 is open";
     EXPECT_EQ(store.prune(5, 3).value(), 3);
-    EXPECT_TRUE(store.get("9").value());
-    EXPECT_FALSE(store.get("6").value());
+    EXPECT_EQ(store.find("9").value().size(), 1U);
+    EXPECT_TRUE(store.find("6").value().empty());
 }
 
 } // namespace
