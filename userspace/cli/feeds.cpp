@@ -24,7 +24,7 @@ Json to_json(const Options &options, const ParsedFeed &feed, const Reputation &r
             {"lines", feed.lines},         {"addresses", feed.ranges.size()},
             {"names", feed.names.size()},  {"garbage", feed.garbage},
             {"refused", feed.refused},     {"entries", reputation.entries()},
-            {"bytes", reputation.bytes()}, {"left_out", reputation.left_out()},
+            {"bytes", reputation.bytes()}, {"left_out", feed.left_out + reputation.left_out()},
             {"complaints", complaints}};
 }
 
@@ -34,8 +34,8 @@ void print(const Options &options, const ParsedFeed &feed, const Reputation &rep
                            feed.ranges.size(), feed.names.size()));
     print_line(
         fmt::format("in memory: {} entries without overlap, {} bytes", reputation.entries(), reputation.bytes()));
-    if (reputation.left_out() > 0)
-        print_line(fmt::format("left out: {} entries beyond {}", reputation.left_out(), Reputation::max_entries));
+    if (const auto left_out = feed.left_out + reputation.left_out(); left_out > 0)
+        print_line(fmt::format("left out: {} entries beyond {}", left_out, Reputation::max_entries));
     if (feed.garbage > 0)
         print_line(fmt::format("not understood: {} lines", feed.garbage));
     if (feed.refused > 0)

@@ -99,6 +99,13 @@ constexpr std::array reserved{
 
 bool overlap(const AddressRange &a, const AddressRange &b) { return a.first <= b.last && b.first <= a.last; }
 
+/// "a - b", where what follows the first word is no remark.
+bool is_spaced_range(std::string_view line)
+{
+    const std::string_view word = first_word(line);
+    return word.find('-') != std::string_view::npos || trim(line.substr(word.size())).starts_with('-');
+}
+
 /// Why an entry must not be used; empty: it may.
 class Refusal {
   public:
@@ -198,7 +205,7 @@ class Parser {
             return;
         switch (syntax_.format) {
         case FeedFormat::Plain:
-            return add_range(line.find('-') != std::string_view::npos ? line : first_word(line));
+            return add_range(is_spaced_range(line) ? line : first_word(line));
         case FeedFormat::Domains:
             return add_name(first_word(line));
         case FeedFormat::Hosts:
@@ -256,15 +263,25 @@ class Parser {
             feed_.refused++;
             return complain(text, why);
         }
-        feed_.ranges.push_back(*range);
+        if (has_room())
+            feed_.ranges.push_back(*range);
     }
 
     void add_name(std::string_view text)
     {
-        if (auto name = parse_name(text))
-            feed_.names.push_back(std::move(*name));
-        else
+        auto name = parse_name(text);
+        if (!name)
             complain_garbage(text, "is no domain name");
+        else if (has_room())
+            feed_.names.push_back(std::move(*name));
+    }
+
+    bool has_room()
+    {
+        if (feed_.ranges.size() + feed_.names.size() < ParsedFeed::max_entries)
+            return true;
+        feed_.left_out++;
+        return false;
     }
 
     void complain_garbage(std::string_view text, std::string_view why)

@@ -20,13 +20,15 @@ std::unexpected<Error> cannot_read(const std::filesystem::path &path, std::strin
 std::string remark_on(const FeedFiles::State &state)
 {
     if (!state.error.empty())
-        return fmt::format("{}; what was read of it earlier stays in force", state.error);
+        return state.error + (state.loaded ? "; what was read of it earlier stays in force" : "; it is not used");
     const ParsedFeed &feed = state.feed;
     std::string text = fmt::format("feed {}: {} addresses and networks, {} names", state.source.name,
                                    feed.ranges.size(), feed.names.size());
     if (feed.garbage + feed.refused > 0)
         text += fmt::format("; {} lines of {} were left out, the first is line {}: {}", feed.garbage + feed.refused,
                             state.source.path.string(), feed.complaints.front().line, feed.complaints.front().what);
+    if (feed.left_out > 0)
+        text += fmt::format("; {} entries beyond the first {} were left out", feed.left_out, ParsedFeed::max_entries);
     return text;
 }
 
@@ -103,6 +105,7 @@ bool FeedFiles::refresh()
         state.error = feed ? "" : feed.error().message;
         if (feed) {
             state.feed = std::move(*feed);
+            state.loaded = true;
             read = true;
         }
         remarks_.push_back(remark_on(state));

@@ -47,10 +47,12 @@ struct ParsedFeed {
     std::vector<std::string> names;   ///< in lower case, without the last dot
     std::size_t lines = 0;            ///< of the file
     std::size_t garbage = 0;          ///< lines that are no entry
+    std::size_t left_out = 0;         ///< entries beyond max_entries
     std::size_t refused = 0;          ///< entries that would blacklist what is nobody's alone: private, multicast, huge
     std::vector<FeedComplaint> complaints; ///< the first of both
 
     static constexpr std::size_t max_complaints = 10;
+    static constexpr std::size_t max_entries = 1'000'000; ///< ranges and names together
 };
 
 ParsedFeed parse_feed(std::string_view text, const FeedSyntax &syntax);

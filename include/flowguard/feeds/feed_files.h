@@ -44,7 +44,8 @@ class FeedFiles {
         FeedSource source;
         ParsedFeed feed;
         bool tried = false;
-        std::string error; ///< of the latest attempt; empty: it was read
+        bool loaded = false; ///< at some time: `feed` is of then
+        std::string error;   ///< of the latest attempt; empty: it was read
     };
     const std::vector<State> &states() const { return states_; }
 

@@ -22,15 +22,17 @@ ParsedFeed parse(std::string_view text, std::string_view format = "plain")
 TEST(Feeds, PlainListsHoldAddressesNetworksAndRanges)
 {
     const ParsedFeed feed = parse("# a list\n198.51.100.7\n 203.0.113.0/24\n2001:db8::/48\n192.0.2.1-192.0.2.9\n"
-                                  "192.0.2.16 - 192.0.2.17\n198.51.100.8 # seen today\n");
+                                  "192.0.2.16 - 192.0.2.17\n198.51.100.8 # seen today\n"
+                                  "198.51.100.9 brute-force\n");
     const std::vector expected{range("198.51.100.7", "198.51.100.7"),
                                range("203.0.113.0", "203.0.113.255"),
                                range("2001:db8::", "2001:db8:0:ffff:ffff:ffff:ffff:ffff"),
                                range("192.0.2.1", "192.0.2.9"),
                                range("192.0.2.16", "192.0.2.17"),
-                               range("198.51.100.8", "198.51.100.8")};
+                               range("198.51.100.8", "198.51.100.8"),
+                               range("198.51.100.9", "198.51.100.9")};
     EXPECT_EQ(feed.ranges, expected);
-    EXPECT_EQ(feed.lines, 7U);
+    EXPECT_EQ(feed.lines, 8U);
     EXPECT_EQ(feed.garbage, 0U);
     EXPECT_TRUE(feed.complaints.empty());
 }
@@ -55,6 +57,17 @@ TEST(Feeds, GarbageIsNamedByLineAndTheRestIsUsed)
     ASSERT_EQ(feed.complaints.size(), 4U);
     EXPECT_EQ(feed.complaints[0], (FeedComplaint{2, "'rubbish' is no address, network or range"}));
     EXPECT_EQ(feed.complaints[3].line, 5U);
+}
+
+TEST(Feeds, EntriesAreBounded)
+{
+    std::string text;
+    for (std::size_t i = 0; i < ParsedFeed::max_entries + 5; i++)
+        text += "a.b\n";
+    const ParsedFeed feed = parse(text, "domains");
+    EXPECT_EQ(feed.names.size(), ParsedFeed::max_entries);
+    EXPECT_EQ(feed.left_out, 5U);
+    EXPECT_EQ(feed.garbage, 0U);
 }
 
 TEST(Feeds, ComplaintsAreBoundedAndPrintable)
