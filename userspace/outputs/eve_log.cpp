@@ -35,10 +35,14 @@ Result<void> EveLog::open_file()
         std::filesystem::create_directories(options_.path.parent_path(), error);
     if (error)
         return std::unexpected(explain("make the directory of", error.value()));
-    fd_ = ::open(options_.path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    fd_ = ::open(options_.path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (fd_ < 0)
         return std::unexpected(explain("open", errno));
-    cut_ = false;
+    struct stat status {};
+    char last = '\n';
+    if (fstat(fd_, &status) == 0 && status.st_size > 0 && pread(fd_, &last, 1, status.st_size - 1) != 1)
+        last = '\n'; /* no file that can be read back */
+    cut_ = last != '\n';
     return {};
 }
 

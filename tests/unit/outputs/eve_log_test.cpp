@@ -42,6 +42,14 @@ TEST_F(EveLogTest, MakesItsDirectoryAndAppends)
               std::filesystem::perms::none);
 }
 
+TEST_F(EveLogTest, EndsALineThatWasCutBefore)
+{
+    std::filesystem::create_directories(path_.parent_path());
+    std::ofstream(path_) << "{1}\n{half";
+    EXPECT_TRUE(open()->write("{2}"));
+    EXPECT_EQ(text(path_), "{1}\n{half\n{2}\n");
+}
+
 TEST_F(EveLogTest, GoesOnInANewFileWhenTheOldOneWasMovedAway)
 {
     const auto log = open();
