@@ -6,8 +6,6 @@
 const volatile __u32 fg_slot = 0;      /* this interface's slot, below FG_MAX_INTERFACES */
 const volatile __u32 fg_link_type = 0; /* enum fg_link */
 const volatile __u32 fg_capacity = FG_MIN_CAPACITY;
-/* Datagrams that are copied to user space, of one CPU, direction and epoch; 0: none. */
-const volatile __u32 fg_sample_budget = 0;
 const volatile bool fg_tunnels = false; /* count the flow inside a tunnel instead of the tunnel's own */
 
 /* Random per instance; see abi/hash.h. */

@@ -72,7 +72,7 @@ static __always_inline bool fg_handle(struct fg_source source, struct fg_cursor 
         fg_add(&table.counters->dropped, weight);
     fg_count_flow(&table, packet, weight, direction, dropped);
     if (!dropped)
-        fg_sample_dns(source, &table, packet);
+        fg_sample_dns(source, control, &table, packet);
     return dropped;
 }
 

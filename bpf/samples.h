@@ -34,13 +34,13 @@ static __always_inline bool fg_copy_datagram(const struct fg_source *source, __u
 }
 
 static __always_inline void fg_take_sample(const struct fg_source *source, const struct fg_table *table,
-                                           const struct fg_packet *packet)
+                                           const struct fg_packet *packet, __u32 budget)
 {
     __u32 whole = fg_source_length(source);
     if (packet->header_length < FG_UDP_HEADER || whole <= packet->header_length)
         return;
     __u32 used = table->head->sampled;
-    if (used >= fg_sample_budget) {
+    if (used >= budget) {
         table->counters->not_sampled++;
         return;
     }
@@ -61,31 +61,32 @@ static __always_inline void fg_take_sample(const struct fg_source *source, const
 
 /* Not inlined: all other traffic keeps its registers. */
 static __noinline void fg_sample_xdp(struct xdp_md *context, const struct fg_table *table,
-                                     const struct fg_packet *packet)
+                                     const struct fg_packet *packet, __u32 budget)
 {
     struct fg_source source = {context, true, false};
-    fg_take_sample(&source, table, packet);
+    fg_take_sample(&source, table, packet, budget);
 }
 
 static __noinline void fg_sample_skb(struct __sk_buff *context, const struct fg_table *table,
-                                     const struct fg_packet *packet)
+                                     const struct fg_packet *packet, __u32 budget)
 {
     struct fg_source source = {context, false, false};
-    fg_take_sample(&source, table, packet);
+    fg_take_sample(&source, table, packet, budget);
 }
 
-static __always_inline void fg_sample_dns(struct fg_source source, const struct fg_table *table,
-                                          const struct fg_packet *packet)
+static __always_inline void fg_sample_dns(struct fg_source source, const struct fg_control *control,
+                                          const struct fg_table *table, const struct fg_packet *packet)
 {
     const struct fg_flow_key *key = &packet->key;
-    if (key->proto != FG_PROTO_UDP || !fg_sample_budget)
+    if (key->proto != FG_PROTO_UDP || (key->sport != FG_DNS_PORT && key->dport != FG_DNS_PORT))
         return;
-    if (key->sport != FG_DNS_PORT && key->dport != FG_DNS_PORT)
+    __u32 budget = control->sample_budget;
+    if (!budget)
         return;
     if (source.is_xdp)
-        fg_sample_xdp(source.context, table, packet);
+        fg_sample_xdp(source.context, table, packet, budget);
     else
-        fg_sample_skb(source.context, table, packet);
+        fg_sample_skb(source.context, table, packet, budget);
 }
 
 #endif

@@ -45,7 +45,7 @@ Engine::Engine(std::filesystem::path pins, Config config, Maps maps, KernelClock
       config_(std::move(config)),
       maps_(std::move(maps)),
       clock_(std::move(clock)),
-      attachments_(maps_, pins_, config_.detect ? config_.dns_samples : 0),
+      attachments_(maps_, pins_),
       drain_(maps_),
       features_(describe_features()),
       since_(real_time_ns()),
@@ -83,6 +83,8 @@ Result<std::unique_ptr<Engine>> Engine::start(std::filesystem::path pins, Config
 
 Result<void> Engine::start_watch()
 {
+    /* Interfaces that stayed attached since an earlier daemon follow it, too. */
+    __atomic_store_n(&maps_.control().sample_budget, config_.detect ? config_.dns_samples : 0, __ATOMIC_RELAXED);
     if (!config_.detect)
         return {};
     auto watch = Watch::start(config_, maps_, real_time_ns());

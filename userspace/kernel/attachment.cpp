@@ -173,7 +173,7 @@ AttachOptions Attachments::options(std::uint32_t slot) const
 
 Result<std::string> Attachments::attach(const Device &device, const AttachOptions &options, std::uint32_t slot)
 {
-    auto programs = Programs::load(maps_, device, slot, options.tunnels, sample_budget_);
+    auto programs = Programs::load(maps_, device, slot, options.tunnels);
     if (!programs)
         return std::unexpected(programs.error());
     std::string note;

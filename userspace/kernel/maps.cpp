@@ -65,6 +65,7 @@ void initialise(fg_control &control, std::uint32_t capacity, std::uint32_t cpus,
     control.capacity = capacity;
     control.cpus = cpus;
     control.max_blocks = max_blocks;
+    control.sample_budget = FG_SAMPLE_BUDGET;
     control.hash_seed = random_seed();
     control.since_realtime_ns = static_cast<__u64>(now.tv_sec) * 1'000'000'000 + static_cast<__u64>(now.tv_nsec);
     control.epoch = 1;

@@ -81,8 +81,7 @@ Programs::~Programs() = default;
 
 void Programs::Closer::operator()(flowguard_bpf *skeleton) const { flowguard_bpf__destroy(skeleton); }
 
-Result<Programs> Programs::load(const Maps &maps, const Device &device, std::uint32_t slot, bool tunnels,
-                                std::uint32_t sample_budget)
+Result<Programs> Programs::load(const Maps &maps, const Device &device, std::uint32_t slot, bool tunnels)
 {
     const LibbpfLog log;
     Programs programs(flowguard_bpf__open());
@@ -93,7 +92,6 @@ Result<Programs> Programs::load(const Maps &maps, const Device &device, std::uin
     skeleton->rodata->fg_link_type = device.link;
     skeleton->rodata->fg_capacity = maps.capacity();
     skeleton->rodata->fg_tunnels = tunnels;
-    skeleton->rodata->fg_sample_budget = sample_budget;
     std::ranges::copy(maps.hash_keys(), skeleton->rodata->fg_hash_keys);
     bpf_program__set_autoload(skeleton->progs.fg_clock, false);
     for (const auto &[name, fd] : maps.fds()) {

@@ -5,7 +5,7 @@
 
 #include "flow.h"
 
-#define FG_ABI_VERSION 3u
+#define FG_ABI_VERSION 4u
 #define FG_MAX_INTERFACES 64u
 #define FG_EPOCHS 2u
 
@@ -52,7 +52,7 @@ struct fg_table_head {
 };
 FG_STATIC_ASSERT(sizeof(struct fg_table_head) == 64);
 
-/* Mapped by user space; programs read it once per packet. */
+/* Mapped by user space; programs read the first line once per packet. */
 struct fg_control {
     __u32 epoch;     /* programs count into half (epoch & 1) */
     __u32 hosts;     /* entries of the blocklist, never fewer than there are */
@@ -67,9 +67,11 @@ struct fg_control {
     __u32 short_prefixes;    /* of these, IPv6 and shorter than FG_GATE_V6_LONG */
     __u32 gate_stale;        /* entries removed since the gate was made anew */
     __u32 max_blocks;        /* entries that each list takes */
-    __u32 pad;
+    __u32 rules;             /* 0: there are none; else 1 + the half that holds them, see rules.h */
+    __u32 sample_budget;     /* DNS packets that each CPU, direction and epoch copies; 0: none. See samples.h */
+    __u32 pad[15];
 };
-FG_STATIC_ASSERT(sizeof(struct fg_control) == 64);
+FG_STATIC_ASSERT(sizeof(struct fg_control) == 128);
 
 /* Cumulative sums since attach, kept in a map so that they outlive the daemon. */
 struct fg_ledger_entry {

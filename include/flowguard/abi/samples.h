@@ -2,7 +2,7 @@
 /*
  * Samples: datagrams that are copied to user space, because their contents say more than their flow does. DNS alone.
  *
- * A ring buffer of fixed size carries them. Each CPU copies at most fg_sample_budget a direction and epoch, so the drain,
+ * A ring buffer of fixed size carries them. Each CPU copies at most fg_control.sample_budget a direction and epoch, so the drain,
  * which ends the epoch, grants the next ones: without a daemon nothing more is copied. What is not copied is counted.
  */
 #ifndef FLOWGUARD_ABI_SAMPLES_H

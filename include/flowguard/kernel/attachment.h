@@ -29,13 +29,7 @@ struct AttachOptions {
 /// links, so that it outlives this process and any later one can take it off.
 class Attachments {
   public:
-    /// `sample_budget`: see Programs::load().
-    Attachments(Maps &maps, std::filesystem::path pins, std::uint32_t sample_budget = FG_SAMPLE_BUDGET)
-        : maps_(maps),
-          pins_(std::move(pins)),
-          sample_budget_(sample_budget)
-    {
-    }
+    Attachments(Maps &maps, std::filesystem::path pins) : maps_(maps), pins_(std::move(pins)) {}
 
     std::optional<std::uint32_t> find(std::string_view name) const;
     Result<std::uint32_t> free_slot() const;
@@ -67,7 +61,6 @@ class Attachments {
 
     Maps &maps_;
     std::filesystem::path pins_;
-    std::uint32_t sample_budget_;
 };
 
 } // namespace flowguard

@@ -19,10 +19,8 @@ namespace flowguard {
 /// They stay loaded for as long as this object, a link or a filter holds them.
 class Programs {
   public:
-    /// `tunnels`: count the flow inside a tunnel instead of the tunnel's own. `sample_budget`: DNS datagrams that are
-    /// copied, of one CPU, direction and tick; 0: none.
-    static Result<Programs> load(const Maps &maps, const Device &device, std::uint32_t slot, bool tunnels = false,
-                                 std::uint32_t sample_budget = FG_SAMPLE_BUDGET);
+    /// `tunnels`: count the flow inside a tunnel instead of the tunnel's own.
+    static Result<Programs> load(const Maps &maps, const Device &device, std::uint32_t slot, bool tunnels = false);
 
     Programs(Programs &&) noexcept;
     Programs &operator=(Programs &&) noexcept;
