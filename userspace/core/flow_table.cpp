@@ -98,6 +98,7 @@ void turn_around(Entry &entry)
     std::swap(flow.tcp_flags_to_server, flow.tcp_flags_to_client);
     std::swap(flow.bits_to_server, flow.bits_to_client);
     std::swap(flow.client_sent, flow.server_sent);
+    std::swap(flow.client_longest, flow.server_longest);
     settle_direction(entry);
 }
 
@@ -193,6 +194,9 @@ void count(Entry &entry, const Piece &piece, const RateClock &clock)
     (from_client ? flow.bits_to_server : flow.bits_to_client).add(clock, static_cast<double>(record.bytes) * 8);
     (from_client ? flow.client_sent : flow.server_sent) += {
         .tcp = record.tcp, .min_length = record.min_length, .max_length = record.max_length};
+    std::uint32_t &longest = from_client ? flow.client_longest : flow.server_longest;
+    longest = std::max<std::uint32_t>(longest, record.max_length);
+    flow.connected |= flow.client_sent.tcp.syn > 0 && flow.to_server.packets > flow.client_sent.tcp.syn;
     flow.packets_both.add(clock, static_cast<double>(record.packets));
     flow.dropped += {record.dropped_packets, record.dropped_bytes};
     flow.start = std::min(flow.start, piece.first);
@@ -307,6 +311,8 @@ FlowDelta &FlowTable::Impl::change_of(Entry &entry, const Piece &piece)
         changes.emplace_back();
         changes.back().last = piece.last;
         changes.back().begun = entry.created_tick >= collecting_since;
+        changes.back().was_connected = entry.flow.connected;
+        changes.back().server_longest_before = entry.flow.server_longest;
     }
     due[changed[entry.change]] = 0;
     return changes[entry.change];

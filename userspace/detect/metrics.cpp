@@ -95,7 +95,6 @@ void TickMetrics::count(std::span<const FlowDelta> flows)
 {
     services_.clear();
     hosts_.clear();
-    total_ = {};
     begun_ = 0;
     for (const FlowDelta &delta : flows)
         count(delta);
@@ -107,7 +106,6 @@ void TickMetrics::count(const FlowDelta &delta)
     const std::uint64_t bytes = delta.to_server.bytes + delta.to_client.bytes;
     const auto protocol = static_cast<std::size_t>(protocol_class(key.proto));
     const Standing standing = standing_of(delta);
-    total_ += delta.to_server + delta.to_client;
     begun_ += delta.begun;
     if (HostCounts *server = hosts_.at(key.server)) {
         server->received += delta.to_server;

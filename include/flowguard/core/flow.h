@@ -81,6 +81,9 @@ struct Flow {
     bool continued = false; ///< goes on where an earlier flow ended by the active timeout
     Sent client_sent;
     Sent server_sent;
+    bool connected = false;           ///< TCP: the client sent a SYN and more; of all parts, as the next two
+    std::uint32_t client_longest = 0; ///< L2 bytes of a packet
+    std::uint32_t server_longest = 0;
     bool client_received = false; ///< the first packet seen came in (RX) from the client; else it went out (TX)
     RateWindow bits_to_server;
     RateWindow bits_to_client;
@@ -94,10 +97,12 @@ struct FlowDelta {
     Volume to_client;
     Sent client_sent;
     Sent server_sent;
-    TimeNs client_first = 0; ///< of this tick's packets to the server; 0: there were none
-    TimeNs server_first = 0; ///< of those to the client
-    TimeNs last = 0;         ///< of either
-    bool begun = false;      ///< the flow's first tick
+    TimeNs client_first = 0;                 ///< of this tick's packets to the server; 0: there were none
+    TimeNs server_first = 0;                 ///< of those to the client
+    TimeNs last = 0;                         ///< of either
+    bool begun = false;                      ///< the flow's first tick
+    bool was_connected = false;              ///< Flow::connected before this tick
+    std::uint32_t server_longest_before = 0; ///< Flow::server_longest before this tick
 };
 
 } // namespace flowguard

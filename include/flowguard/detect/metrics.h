@@ -85,7 +85,6 @@ class TickMetrics {
     using Hosts = TickMap<IpAddress, HostCounts, BytesHash>;
     const Services &services() const { return services_; }
     const Hosts &hosts() const { return hosts_; }
-    Volume total() const { return total_; }
     std::uint64_t begun() const { return begun_; }
 
     static constexpr std::size_t max_services = 16'384;
@@ -96,7 +95,6 @@ class TickMetrics {
 
     Services services_;
     Hosts hosts_;
-    Volume total_;
     std::uint64_t begun_ = 0;
 };
 

@@ -145,5 +145,99 @@ TEST(VolumeSpike, IsSilentWithoutABaseline)
     EXPECT_TRUE(rig.incidents().empty());
 }
 
+/// 2 Mbit/s in and 100 Mbit/s out.
+void serve(Rig &rig)
+{
+    rig.send(FG_PROTO_TCP, {attacker, 4000}, {"192.168.1.50", 443}, {.packets = 2'500, .bytes = 250'000});
+    rig.send(FG_PROTO_TCP, {"192.168.1.50", 443}, {attacker, 4000},
+             {.packets = 8'500, .bytes = 12'500'000, .max_length = 1514});
+}
+
+TEST(VolumeSpike, IsNotWhatOurHostsSend)
+{
+    Rig rig;
+    for (int second = 0; second < 3'700; second++) {
+        serve(rig);
+        rig.tick();
+    }
+    EXPECT_TRUE(rig.incidents("dos.volume_spike").empty());
+}
+
+TEST(VolumeSpike, OfManyHostsTogetherIsNamed)
+{
+    Rig rig;
+    for (int second = 0; second < 3'700; second++) {
+        serve(rig);
+        rig.tick();
+    }
+    for (int second = 0; second < 15; second++) {
+        for (unsigned host = 1; host < 11; host++)
+            rig.send(FG_PROTO_TCP, {attacker, port(5000 + host)}, {fmt::format("192.168.2.{}", host), 443},
+                     {.packets = 1'000, .bytes = 1'500'000, .max_length = 1514});
+        serve(rig);
+        rig.tick();
+    }
+    const auto incidents = rig.incidents("dos.volume_spike");
+    ASSERT_EQ(incidents.size(), 1U);
+    EXPECT_FALSE(incidents[0].finding.subject.target);
+    EXPECT_NEAR(incidents[0].finding.observed, 122e6, 1e6);
+}
+
+/// Holds `count` connections open for so long, with a byte of a header in each every 20 s.
+void hold_open(Rig &rig, unsigned count, unsigned seconds)
+{
+    for (unsigned i = 0; i < count; i++)
+        begin_request(rig, attacker, 4000 + i);
+    for (unsigned second = 0; second < seconds; second++) {
+        for (unsigned i = 0; i < (second % 20 == 19 ? count : 0); i++) {
+            rig.send(FG_PROTO_TCP, {attacker, port(4000 + i)}, server, {.packets = 1, .bytes = 67});
+            rig.send(FG_PROTO_TCP, server, {attacker, port(4000 + i)}, {.packets = 1, .bytes = 66}, 0.01);
+        }
+        rig.tick();
+    }
+}
+
+TEST(SlowConnections, AreNotForgottenWhileTheyLast)
+{
+    Rig rig;
+    hold_open(rig, 100, 4'000);
+    const auto incidents = rig.incidents("dos.slow_connections");
+    ASSERT_EQ(incidents.size(), 1U);
+    EXPECT_TRUE(incidents[0].open);
+    EXPECT_EQ(incidents[0].latest, 100);
+}
+
+/// The client's acknowledgements make the mean frame of a served connection as short as that of an unserved one.
+TEST(SlowConnections, OneThatIsServedCountsDownOnce)
+{
+    Rig rig;
+    hold_open(rig, 100, 15);
+    const Endpoint client{attacker, 9000};
+    begin_request(rig, attacker, 9000);
+    rig.send(FG_PROTO_TCP, server, client, {.packets = 1, .bytes = 90, .max_length = 90}, 0.1);
+    for (int second = 0; second < 60; second++) {
+        rig.tick();
+        rig.send(FG_PROTO_TCP, client, server, {.packets = 1, .bytes = 67});
+        rig.send(FG_PROTO_TCP, server, client, {.packets = 1, .bytes = 66}, 0.01);
+    }
+    rig.tick();
+    ASSERT_EQ(rig.incidents("dos.slow_connections").size(), 1U);
+    EXPECT_EQ(rig.incidents("dos.slow_connections")[0].latest, 100);
+}
+
+/// The active timeout of the flow table ends what was counted so far, and not the connection.
+TEST(SlowConnections, ThatLastForHoursEndAllTheSame)
+{
+    Rig rig;
+    for (unsigned round = 0; round < 3; round++) {
+        hold_open(rig, 30, 2'000);
+        for (unsigned i = 0; i < 30; i++)
+            rig.send(FG_PROTO_TCP, {attacker, port(4000 + i)}, server, {.packets = 1, .bytes = 66, .rst = 1});
+        for (int second = 0; second < 10; second++)
+            rig.tick();
+    }
+    EXPECT_TRUE(rig.incidents("dos.slow_connections").empty());
+}
+
 } // namespace
 } // namespace flowguard::test

@@ -29,27 +29,16 @@ struct Open {
     std::int64_t waiting = 0; ///< connections that the service sent no data in
     TimeNs many_since = 0;    ///< when they became as many as matter; 0: they are fewer
     TimeNs first = 0;
-    TimeNs last = 0; ///< when one was opened or ended
+    TimeNs last = 0; ///< when one of them had a packet, or ended
     std::vector<Evidence> evidence;
 };
 
-/// The service had sent no data when it had sent so much.
-bool unserved(const Flow &flow, const Volume &to_client)
-{
-    return to_client.bytes <= longest_without_data(flow) * to_client.packets;
-}
+/// The client went beyond its SYN, so it has a connection, or acts as if it had; and the service has sent no data yet.
+bool is_waiting(const Flow &flow) { return flow.connected && flow.server_longest <= longest_without_data(flow); }
 
-bool served(const Flow &flow) { return flow.server_sent.max_length > longest_without_data(flow); }
-
-/// The client went beyond its SYN: it has a connection, or acts as if it had.
-bool connected(const Flow &flow, const Volume &to_server, std::uint32_t syn)
+bool was_waiting(const FlowDelta &delta)
 {
-    return flow.client_sent.tcp.syn > 0 && to_server.packets > syn;
-}
-
-Volume before(const Volume &now, const Volume &change)
-{
-    return {.packets = now.packets - change.packets, .bytes = now.bytes - change.bytes};
+    return delta.was_connected && delta.server_longest_before <= longest_without_data(*delta.flow);
 }
 
 class SlowConnections : public Detector {
@@ -87,21 +76,18 @@ class SlowConnections : public Detector {
 
     void note(const Tick &tick, const FlowDelta &delta)
     {
-        const Flow &flow = *delta.flow;
-        if (!connected(flow, flow.to_server, flow.client_sent.tcp.syn))
-            return;
-        const bool was = connected(flow, before(flow.to_server, delta.to_server),
-                                   flow.client_sent.tcp.syn - delta.client_sent.tcp.syn) &&
-                         !delta.begun;
-        const bool now_served = served(flow);
-        if (!was && !now_served)
-            open(tick, flow);
-        else if (was && now_served && unserved(flow, before(flow.to_client, delta.to_client)))
-            close(tick, flow);
+        const bool was = was_waiting(delta);
+        const bool is = is_waiting(*delta.flow);
+        if (is && !was)
+            open(tick, *delta.flow);
+        else if (was && !is)
+            close(tick, *delta.flow);
+        else if (Open *open = is ? pairs_.find(pair_of(*delta.flow)) : nullptr)
+            open->last = tick.end;
     }
     void note_ended(const Tick &tick, const Flow &flow)
     {
-        if (connected(flow, flow.to_server, flow.client_sent.tcp.syn) && !served(flow))
+        if (is_waiting(flow))
             close(tick, flow);
     }
     void open(const Tick &tick, const Flow &flow)

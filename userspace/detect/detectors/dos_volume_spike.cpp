@@ -51,16 +51,20 @@ class VolumeSpike : public Detector {
         std::erase_if(lasting_, [&](const auto &each) { return each.second.seen < tick.begin; });
         const std::size_t before = findings.size();
         std::vector<std::pair<IpAddress, Load>> busy;
+        Volume all; /* received by our hosts, as the baseline of all traffic is learnt */
         for (const auto &[host, counts] : tick.metrics.hosts()) {
+            if (!tick.locality.is_ours(host))
+                continue;
+            all += counts.received;
             const Load load = Load::of(counts.received, tick.seconds());
-            if ((load.bits >= min_bits_ || load.packets >= min_packets_) && tick.locality.is_ours(host))
+            if (load.bits >= min_bits_ || load.packets >= min_packets_)
                 busy.emplace_back(host, load);
         }
         std::ranges::sort(busy, {}, [](const auto &each) { return each.first; });
         for (const auto &[host, load] : busy)
             judge(tick, host, load, findings);
         if (findings.size() == before)
-            judge(tick, {}, Load::of(tick.metrics.total(), tick.seconds()), findings);
+            judge(tick, {}, Load::of(all, tick.seconds()), findings);
     }
 
   private:
@@ -130,7 +134,7 @@ void VolumeSpike::judge(const Tick &tick, const IpAddress &host, const Load &loa
     finding.explanation = fmt::format(
         "{} {:.0f} {} for {} s, where {:.0f} {} are expected at this hour: {:.0f} times as much and {:.1f} robust "
         "standard deviations above. At least {:.1f} times and {:.1f} deviations for {:.0f} s are named.",
-        everything ? "All traffic together makes" : host.to_string() + " receives", worst.value, unit, lasting.ticks,
+        everything ? "Our hosts together receive" : host.to_string() + " receives", worst.value, unit, lasting.ticks,
         worst.expected, unit, worst.factor(), worst.deviations, times_, deviations_, ticks_);
     findings.push_back(std::move(finding));
 }
