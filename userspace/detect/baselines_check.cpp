@@ -17,6 +17,7 @@ constexpr std::int64_t furthest_hour = 10'000'000; ///< about the year 3110
 constexpr std::uint32_t longest_hour = 86'400;
 constexpr double highest = 1e6;
 
+bool is_within_reason(std::int64_t hour) { return hour >= -furthest_hour && hour <= furthest_hour; }
 bool is_sound(double value) { return std::isfinite(value) && std::abs(value) <= highest; }
 bool is_sound(const Usual &usual) { return is_sound(usual.location) && is_sound(usual.scale) && usual.scale >= 0; }
 
@@ -30,7 +31,7 @@ bool is_sound(const Habits &habits)
 bool is_sound(const BaselineEntity &entity, const BaselineState &state)
 {
     return entity.clock <= state.clock && entity.active <= state.clock && entity.watched <= longest_hour &&
-           std::abs(entity.hour) <= furthest_hour && (!entity.habits || is_sound(*entity.habits)) &&
+           is_within_reason(entity.hour) && (!entity.habits || is_sound(*entity.habits)) &&
            std::ranges::all_of(entity.series, [](const Series &each) { return is_sound(each.shift()); });
 }
 
@@ -63,7 +64,7 @@ Result<void> check_baselines(const BaselineState &state)
                                                   "new ones",
                                                   what));
     };
-    if (state.clock > longest_clock || state.hour_began > state.clock || std::abs(state.hour) > furthest_hour)
+    if (state.clock > longest_clock || state.hour_began > state.clock || !is_within_reason(state.hour))
         return wrong("their clock is beyond reason");
     const auto today = static_cast<WatchDay>(state.clock / day_seconds);
     if (!is_sound(state.knowledge.peers, today) || !is_sound(state.knowledge.remote_ports, today) ||

@@ -3,13 +3,19 @@
 
 namespace flowguard {
 
-Detection::Detection(const DetectionConfig &config, Locality locality) : locality_(std::move(locality))
+Detection::Detection(const DetectionConfig &config, Locality locality) : config_(config), locality_(std::move(locality))
 {
+    make_detectors();
+}
+
+void Detection::make_detectors()
+{
+    detectors_.clear();
     for (const DetectorInfo *info : catalogue()) {
-        if (config.disabled.contains(info->id))
+        if (config_.disabled.contains(info->id))
             continue;
-        const auto set = config.parameters.find(info->id);
-        detectors_.push_back(info->make(set == config.parameters.end() ? Parameters(info->parameters) : set->second));
+        const auto set = config_.parameters.find(info->id);
+        detectors_.push_back(info->make(set == config_.parameters.end() ? Parameters(info->parameters) : set->second));
     }
 }
 
@@ -17,10 +23,15 @@ Detection::~Detection() = default;
 
 void Detection::tick(const Input &input)
 {
+    if (input.end < end_) {
+        make_detectors();
+        incidents_.set_clock_back(input.end);
+    }
+    end_ = input.end;
     std::vector<DnsMessage> dns;
     for (const DnsSample &sample : input.dns)
         if (auto message = parse_dns(sample)) {
-            names_.note(*message);
+            message->asked = names_.note(*message);
             dns.push_back(std::move(*message));
         }
     metrics_.count(input.flows.changes());

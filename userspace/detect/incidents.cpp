@@ -33,9 +33,16 @@ bool matches(std::string_view pattern, std::string_view detector)
     return pattern.ends_with('.') ? detector.starts_with(pattern) : detector == pattern;
 }
 
-bool explains(const DetectorInfo &strong, std::string_view weak)
+/// A source that does the same to many, and what it does to one of them.
+bool is_wider(const Subject &wide, const Subject &narrow)
 {
-    return strong.id != weak && std::ranges::any_of(strong.explains, [&](auto each) { return matches(each, weak); });
+    return wide.source && !wide.target && narrow.target && narrow.source == wide.source;
+}
+
+bool explains(const DetectorInfo &strong, const Finding &cause, const Finding &weak)
+{
+    return std::ranges::any_of(strong.explains, [&](auto each) { return matches(each, weak.detector); }) &&
+           (strong.id != weak.detector || is_wider(cause.subject, weak.subject));
 }
 
 /// Both are about one host: the same attacker or the same victim, or the victim of one answers as the other's source.
@@ -138,10 +145,9 @@ std::size_t room_for(Severity severity)
 Incident *IncidentTracker::explained_by(const Finding &finding)
 {
     for (const DetectorInfo *info : catalogue())
-        if (explains(*info, finding.detector))
-            for (auto it = open_.lower_bound({info->id, {}}); it != open_.end() && it->first.first == info->id; ++it)
-                if (same_hosts(it->second.finding.subject, finding.subject))
-                    return &it->second;
+        for (auto it = open_.lower_bound({info->id, {}}); it != open_.end() && it->first.first == info->id; ++it)
+            if (explains(*info, it->second.finding, finding) && same_hosts(it->second.finding.subject, finding.subject))
+                return &it->second;
     return nullptr;
 }
 
@@ -153,12 +159,14 @@ void IncidentTracker::absorb(const Key &strong)
     for (auto it = open_.begin(); info && it != open_.end();) {
         const auto each = it++;
         Incident &weak = each->second;
-        if (!explains(*info, weak.finding.detector) || !same_hosts(cause.finding.subject, weak.finding.subject) ||
+        if (!explains(*info, cause.finding, weak.finding) || !same_hosts(cause.finding.subject, weak.finding.subject) ||
             weak.start + most_lead < cause.finding.since)
             continue;
         note_related(cause, weak.finding.detector, weak.finding.severity);
         for (const std::string &detector : weak.related)
             note_related(cause, detector, weak.finding.severity);
+        if (weak.finding.detector == cause.finding.detector)
+            join(cause.finding.targets, weak.finding.targets);
         cause.start = std::min(cause.start, weak.start);
         cause.opened = std::min(cause.opened, weak.opened);
         weak.merged_into = cause.id;
@@ -172,8 +180,11 @@ void IncidentTracker::add(TimeNs now, Finding finding)
     const Key key{finding.detector, finding.subject};
     if (const auto found = open_.find(key); found != open_.end())
         return update(found->second, now, std::move(finding));
-    if (Incident *cause = explained_by(finding))
+    if (Incident *cause = explained_by(finding)) {
+        if (cause->finding.detector == finding.detector && join(cause->finding.targets, finding.targets))
+            cause->revision++;
         return note_related(*cause, finding.detector, finding.severity);
+    }
     if (open_.size() >= room_for(finding.severity)) {
         refused_++;
         return;
@@ -209,6 +220,13 @@ void IncidentTracker::tick(TimeNs now, std::vector<Finding> findings)
         if (now - each->second.last >= hold(each->second.finding).count())
             close(each);
     }
+}
+
+void IncidentTracker::set_clock_back(TimeNs now)
+{
+    for (auto &[key, incident] : open_)
+        for (TimeNs *time : {&incident.start, &incident.opened, &incident.last})
+            *time = std::min(*time, now);
 }
 
 void IncidentTracker::finish()

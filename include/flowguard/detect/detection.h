@@ -28,6 +28,8 @@ class Detection {
         std::span<const OverflowAggregate> overflow;
         std::span<const DnsSample> dns;
     };
+    /// A tick that ends before the last one did (the clock was set back) finds detectors that begin anew: what they
+    /// remember is of a time to come. Baselines stay, and open incidents go on.
     void tick(const Input &input);
     void finish() { incidents_.finish(); }
 
@@ -43,6 +45,9 @@ class Detection {
     const Names &names() const { return names_; }
 
   private:
+    void make_detectors();
+
+    DetectionConfig config_;
     Locality locality_;
     TickMetrics metrics_;
     Baselines baselines_;
@@ -50,6 +55,7 @@ class Detection {
     Reputation reputation_;
     IncidentTracker incidents_;
     std::vector<std::unique_ptr<Detector>> detectors_;
+    TimeNs end_ = 0; ///< of the latest tick
 };
 
 } // namespace flowguard

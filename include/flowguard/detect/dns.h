@@ -35,6 +35,7 @@ struct DnsMessage {
     IpAddress server;
     std::uint16_t server_port = 0;
     bool response = false;
+    bool asked = true; ///< of a response: the client had asked, or its questions are not seen here; see Names
     std::uint8_t rcode = 0;
     std::string name; ///< of the question, lower case, without the last dot
     std::uint16_t type = 0;

@@ -35,6 +35,8 @@ class IncidentTracker {
     void tick(TimeNs now, std::vector<Finding> findings);
     /// Closes everything: the capture has ended.
     void finish();
+    /// Times of open incidents are of now at the latest.
+    void set_clock_back(TimeNs now);
 
     bool is_open(std::string_view detector, const Subject &subject) const;
     std::vector<const Incident *> open() const;

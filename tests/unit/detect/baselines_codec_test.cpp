@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace flowguard::test {
 namespace {
 
@@ -105,6 +107,8 @@ TEST(BaselinesCodec, RefusesJsonThatIsWrong)
     EXPECT_TRUE(refused("/clock", -1));
     EXPECT_TRUE(refused("/clock", 18'000'000'000'000'000'000U));
     EXPECT_TRUE(refused("/hour", 1e300));
+    EXPECT_TRUE(refused("/hour", std::numeric_limits<std::int64_t>::min()));
+    EXPECT_TRUE(refused("/entities/1/hour", std::numeric_limits<std::int64_t>::min()));
     EXPECT_TRUE(refused("/entities/1/host", "nowhere"));
     EXPECT_TRUE(refused("/entities/1/host", 7));
     EXPECT_TRUE(refused("/entities/1/port", 70'000));

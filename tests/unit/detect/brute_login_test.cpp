@@ -179,5 +179,18 @@ TEST(BruteLogin, ConnectionsWithoutADialogueAreNone)
     EXPECT_EQ(named(rig), 0U);
 }
 
+TEST(BruteLogin, StrangersOfOtherDaysAreNoCrowd)
+{
+    Rig rig;
+    for (int i = 0; i < 60; i++) {
+        talk(rig, {.source = fmt::format("198.51.100.{}", i + 1)}, 1);
+        rig.tick(1'200);
+    }
+    for (int i = 0; i < 70; i++)
+        talk(rig, {.source = guesser}, 1, 1, 12 + i % 7);
+    for (const Incident &incident : rig.incidents("brute.login"))
+        EXPECT_TRUE(incident.finding.subject.source) << incident.finding.explanation;
+}
+
 } // namespace
 } // namespace flowguard::test

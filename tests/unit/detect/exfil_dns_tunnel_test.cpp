@@ -267,5 +267,19 @@ TEST(DnsTunnel, IsFoundAfterAFloodOfClientsAndDomains)
     EXPECT_EQ(rig.incidents("exfil.dns_tunnel").size(), 1U);
 }
 
+TEST(DnsTunnel, RepeatsOfAFewNamesAmongManyAreNone)
+{
+    Rig rig;
+    for (unsigned i = 0; i < 1'500; i++) {
+        const std::string name = i < 300 ? fmt::format("host{}", i)
+                                         : noise(i % 2, 110 / 2) + "." + noise(i % 2 + 7, 55);
+        rig.dns(dns_query(client, resolver, name + ".example.com", type_a));
+        rig.dns(dns_response(client, resolver, name + ".example.com", type_a, {192, 0, 2, 1}));
+        if (i % 10 == 9)
+            rig.tick();
+    }
+    EXPECT_TRUE(rig.incidents("exfil.dns_tunnel").empty());
+}
+
 } // namespace
 } // namespace flowguard::test

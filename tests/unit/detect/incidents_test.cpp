@@ -213,5 +213,27 @@ TEST_F(Tracker, TheEndOfACaptureClosesAll)
     EXPECT_TRUE(tracker.open().empty());
 }
 
+TEST_F(Tracker, WhatASourceDoesToManyTakesInWhatItDoesToOne)
+{
+    tick({finding("scan.port", attacker, victim)});
+    tick({finding("scan.port", attacker, ""), finding("scan.port", attacker, "192.168.1.11")});
+    ASSERT_EQ(tracker.open().size(), 1U);
+    const Incident &open = *tracker.open()[0];
+    EXPECT_FALSE(open.finding.subject.target);
+    tick({finding("scan.port", "203.0.113.8", victim)});
+    EXPECT_EQ(tracker.open().size(), 2U) << "another source is another scan";
+}
+
+TEST_F(Tracker, GoesOnWhenTheClockIsSetBack)
+{
+    tick({finding("scan.port", attacker, victim)});
+    now -= 3'600 * second;
+    tracker.set_clock_back(now);
+    tick({});
+    EXPECT_EQ(tracker.open().size(), 1U);
+    tick({}, 60);
+    EXPECT_TRUE(tracker.open().empty()) << "its hold is over, whatever the clock said before";
+}
+
 } // namespace
 } // namespace flowguard::test

@@ -110,5 +110,17 @@ TEST_F(NoveltyDestination, ManyAtOnceAreOneIncident)
     EXPECT_GE(found()[0].finding.observed, 20);
 }
 
+TEST_F(NoveltyDestination, ThatOnlyResetsIsNotTold)
+{
+    learn();
+    for (unsigned minute = 0; minute < 15; minute++) {
+        const auto port = static_cast<std::uint16_t>(41'000 + minute);
+        rig.send(FG_PROTO_TCP, {server, port}, {"198.51.100.7", 443}, {.packets = 1, .bytes = 74, .syn = 1});
+        rig.send(FG_PROTO_TCP, {"198.51.100.7", 443}, {server, port}, {.packets = 1, .bytes = 60, .rst = 1}, 0.01);
+        rig.tick(60);
+    }
+    EXPECT_TRUE(found().empty());
+}
+
 } // namespace
 } // namespace flowguard::test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowguard/detect/reputation.h"
 
+#include "dns_wire.h"
 #include "rig.h"
 
 #include <gtest/gtest.h>
@@ -166,6 +167,39 @@ TEST(ReputationBlacklisted, OurOwnAddressesAreNeverListed)
     rig.send(tcp, {"203.0.113.9", 50'000}, {"198.51.100.5", 443}, {.packets = 6, .bytes = 1200, .syn = 1});
     rig.tick();
     EXPECT_TRUE(rig.incidents("reputation.blacklisted").empty());
+}
+
+/// `host` looks a name up and then talks to the address.
+void look_up_and_talk(Rig &rig, const std::string &host, const std::string &name, bool asks = true)
+{
+    if (asks)
+        rig.dns(dns_query(host, "10.0.0.1", name, 1));
+    rig.dns(dns_response(host, "10.0.0.1", name, 1, {203, 0, 113, 80}));
+    rig.tick();
+    rig.send(tcp, {host, 50'000}, {"203.0.113.80", 443}, {.packets = 6, .bytes = 1200, .syn = 1});
+    rig.send(tcp, {"203.0.113.80", 443}, {host, 50'000}, {.packets = 6, .bytes = 4000, .syn_ack = 1}, 0.1);
+    rig.tick();
+}
+
+TEST(ReputationBlacklisted, ANameCountsForTheHostThatLookedItUp)
+{
+    Rig rig;
+    rig.detection().set_reputation(reputation_of({{"names", "bad.example"}}));
+    look_up_and_talk(rig, "10.0.0.5", "bad.example");
+    look_up_and_talk(rig, "10.0.0.6", "good.example");
+    const auto incidents = rig.incidents("reputation.blacklisted");
+    ASSERT_EQ(incidents.size(), 1U);
+    EXPECT_EQ(*incidents[0].finding.subject.source, address("10.0.0.5"));
+}
+
+TEST(ReputationBlacklisted, AnAnswerThatNobodyAskedForNamesNothing)
+{
+    Rig rig;
+    rig.detection().set_reputation(reputation_of({{"names", "bad.example"}}));
+    look_up_and_talk(rig, "10.0.0.5", "good.example");
+    look_up_and_talk(rig, "10.0.0.5", "bad.example", false);
+    EXPECT_TRUE(rig.incidents("reputation.blacklisted").empty());
+    EXPECT_EQ(rig.detection().names().name_of(address("203.0.113.80")), "good.example");
 }
 
 } // namespace

@@ -65,10 +65,14 @@ struct LoginKey {
     auto operator<=>(const LoginKey &) const = default;
 };
 
+constexpr std::uint32_t half_hour = 1800; ///< s
+
 struct Series {
     std::vector<Session> sessions; ///< the latest, by their end
     std::uint64_t total = 0;
-    Distinct sources; ///< of strangers together
+    Distinct sources; ///< of strangers together, since `turned`
+    Distinct earlier; ///< in the half hour before that
+    std::uint32_t turned = 0;
     std::vector<Evidence> samples;
 };
 
@@ -252,21 +256,39 @@ class BruteLogin : public Detector {
                                     .down = static_cast<std::uint32_t>(flow.to_client.bytes)});
         series->total++;
         if (key.source.is_unspecified())
-            series->sources.note(flow.key.client);
+            note_source(*series, flow.key.client, series->sessions.back().end);
         if (series->samples.size() < Finding::max_listed)
             series->samples.push_back(Evidence::of(flow));
         changed.push_back(key);
     }
 
+    static void note_source(Series &series, const IpAddress &source, std::uint32_t now)
+    {
+        if (now - std::min(now, series.turned) >= half_hour) {
+            series.earlier = now - series.turned < 2 * half_hour ? std::move(series.sources) : Distinct();
+            series.sources = {};
+            series.turned = now;
+        }
+        series.sources.note(source);
+    }
+
+    /// Within the last half hour, or a little longer.
+    static Distinct recent_sources(const Series &series)
+    {
+        Distinct all;
+        all.join(series.earlier);
+        all.join(series.sources);
+        return all;
+    }
+
     void judge(const Tick &tick, const LoginKey &key, std::vector<Finding> &findings)
     {
         constexpr std::uint32_t minute = 60;
-        constexpr std::uint32_t half_hour = 1800;
         const Series &series = *series_.find(key);
         const bool crowd = key.source.is_unspecified();
         const Login &login = login_at(static_cast<std::uint16_t>(key.port));
         const double least = crowd ? 2 * static_cast<double>(crowd_) : connections_ * login.factor;
-        if (static_cast<double>(series.sessions.size()) < least || (crowd && series.sources.count() < crowd_))
+        if (static_cast<double>(series.sessions.size()) < least || (crowd && recent_sources(series).count() < crowd_))
             return;
         const Likeness fast = likeness_of(series.sessions, now_, minute);
         const bool is_fast = !crowd && is_guessing(login, fast, least);
@@ -291,8 +313,8 @@ class BruteLogin : public Detector {
         const bool crowd = key.source.is_unspecified();
         const auto port = static_cast<std::uint16_t>(key.port);
         const bool from_us = !crowd && tick.locality.is_ours(key.source);
-        const std::string who = crowd ? fmt::format("{} strangers together", series.sources.count())
-                                      : key.source.to_string();
+        const Distinct sources = recent_sources(series);
+        const std::string who = crowd ? fmt::format("{} strangers together", sources.count()) : key.source.to_string();
         Finding finding{
             .detector = brute_login.id,
             .severity = from_us ? Severity::High
@@ -307,8 +329,8 @@ class BruteLogin : public Detector {
             .expected = least,
             .unit = "connections/min",
             .metric = "short, similar connections to a login",
-            .source_count = crowd ? series.sources.count() : 1,
-            .sources = crowd ? series.sources.first() : std::vector{key.source},
+            .source_count = crowd ? sources.count() : 1,
+            .sources = crowd ? sources.first() : std::vector{key.source},
             .targets = {key.target},
             .explanation = fmt::format(
                 "{} opened {} connections to {} on {} port {} within {} s ({} so far). {} of them are alike: about {} "
@@ -339,7 +361,6 @@ class BruteLogin : public Detector {
     void sweep()
     {
         constexpr std::uint32_t pause = 30;
-        constexpr std::uint32_t half_hour = 1800;
         if (now_ - swept_ < pause && now_ >= swept_)
             return;
         swept_ = now_;
@@ -361,7 +382,7 @@ class BruteLogin : public Detector {
 };
 
 constexpr std::array<std::string_view, 2> attack{"T1110.001", "T1110.003"};
-constexpr std::array<std::string_view, 2> explained{"brute.login", "dos.connection_flood"};
+constexpr std::array<std::string_view, 1> explained{"dos.connection_flood"};
 constexpr std::array parameters{
     Parameter{"connections", 10, 3, 1e6, "connections",
               "within a minute, to SSH; a multiple of it where programs connect often"},

@@ -56,8 +56,9 @@ Suspects IcmpFlood::suspect_hosts(const Tick &tick) const
             const std::uint64_t packets = more.received.packets + (known ? known->in.packets : 0);
             const double rate = static_cast<double>(packets) / tick.seconds();
             if (rate >= limits_.lasting / 2)
-                suspects.add({host, 0, proto},
-                             {.rate = rate, .overflow = more.received.packets, .more_sources = more.sources});
+                suspects.add({host, 0, proto}, {.rate = rate,
+                                                .overflow = more.received.packets,
+                                                .more_sources = more.received.packets > 0 ? more.sources : 0});
         }
     for (const auto &[service, counts] : tick.metrics.services()) {
         const double rate = static_cast<double>(counts.in.packets) / tick.seconds();

@@ -84,7 +84,8 @@ Suspects SynFlood::suspect_services(const Tick &tick) const
         const double rate = static_cast<double>(syn) / tick.seconds();
         if (rate >= limits_.lasting / 2 &&
             static_cast<double>(syn) >= min_share_ * static_cast<double>(counts.completed))
-            suspects.add(service, {.rate = rate, .overflow = more_syn, .more_sources = more.sources});
+            suspects.add(service,
+                         {.rate = rate, .overflow = more_syn, .more_sources = more_syn > 0 ? more.sources : 0});
     };
     for (const auto &[service, counts] : tick.metrics.services()) {
         if (service.proto != FG_PROTO_TCP)

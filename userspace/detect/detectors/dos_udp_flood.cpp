@@ -78,7 +78,8 @@ Suspects UdpFlood::suspect_hosts(const Tick &tick) const
         const double rate = static_cast<double>(packets) / tick.seconds();
         if (rate >= limits_.lasting / 2 && !host.is_multicast() &&
             static_cast<double>(packets) >= min_share_ * static_cast<double>(counts.udp_answered))
-            suspects.add({host, 0, FG_PROTO_UDP}, {.rate = rate, .overflow = unknown, .more_sources = more.sources});
+            suspects.add({host, 0, FG_PROTO_UDP},
+                         {.rate = rate, .overflow = unknown, .more_sources = unknown > 0 ? more.sources : 0});
     };
     for (const auto &[host, counts] : tick.metrics.hosts()) {
         const auto more = overflow.find(host);

@@ -88,14 +88,16 @@ std::optional<Place> place_of(const DnsMessage &message)
     return Place{{}, XXH3_64bits(server.data(), server.size())};
 }
 
-/// Adds the label; false: it was known.
+/// Adds the label; false: it was known. When there are too many, all are learnt anew: each counts once again then.
 bool note_label(std::vector<std::uint32_t> &known, const std::string &label)
 {
     const auto hash = static_cast<std::uint32_t>(XXH3_64bits(label.data(), label.size()));
     const auto place = std::ranges::lower_bound(known, hash);
     if (place != known.end() && *place == hash)
         return false;
-    if (known.size() < DnsLookupTable::max_labels)
+    if (known.size() >= DnsLookupTable::max_labels)
+        known.assign(1, hash);
+    else
         known.insert(place, hash);
     return true;
 }

@@ -55,8 +55,9 @@ Maturity NewPeers::novelty(const IpAddress &peer) const
 void NameUsers::note(const Tick &tick)
 {
     for (const DnsMessage &message : tick.dns)
-        if (TimeNs *since = since_.at(message.client); since && *since == 0)
-            *since = message.time;
+        if (tick.locality.is_ours(message.client))
+            if (TimeNs *since = since_.at(message.client); since && *since == 0)
+                *since = message.time;
 }
 
 bool NameUsers::went_nameless(const Tick &tick, const IpAddress &host, const IpAddress &peer) const

@@ -76,7 +76,7 @@ class ExfilVolume : public Detector {
         users_.note(tick);
         touched_.clear();
         for (const DnsMessage &message : tick.dns)
-            if (message.type == ns_t_mx)
+            if (message.type == ns_t_mx && tick.locality.is_ours(message.client))
                 mail_hosts_.at(message.client); /* programs of users are told their server; who relays looks it up */
         for (const FlowDelta &delta : tick.flows) {
             if (delta.begun)

@@ -35,6 +35,7 @@ struct Dealing {
     Volume received;
     TimeNs minute = 0;         ///< the last one that was counted
     std::uint32_t minutes = 0; ///< with traffic
+    bool answered = false;     ///< by more than resets
     Evidence evidence;         ///< the latest flow
     bool told = false;
     bool done = false; ///< its incident has closed: it is news no more
@@ -96,8 +97,10 @@ class NoveltyDestination : public Detector {
                 return;
             dealing->since = std::max(tick.begin, delta.flow->start);
         }
-        if (dealing->received.packets == 0 && delta.to_client.packets > delta.server_sent.tcp.rst)
+        if (!dealing->answered && delta.to_client.packets > delta.server_sent.tcp.rst) {
+            dealing->answered = true;
             meet(tick, pair);
+        }
         dealing->sent += delta.to_server;
         dealing->received += delta.to_client;
         dealing->last = tick.end;
@@ -124,7 +127,7 @@ class NoveltyDestination : public Detector {
     {
         const Habits *habits = tick.baselines.habits(pair.host);
         Dealing &dealing = *dealings_.find(pair);
-        if (!habits || habits->new_peers.hours == 0 || dealing.received.packets == 0 ||
+        if (!habits || habits->new_peers.hours == 0 || !dealing.answered ||
             tick.baselines.maturity(*habits) != Maturity::Ready)
             return;
         /* What one hour in a hundred or less brings. */

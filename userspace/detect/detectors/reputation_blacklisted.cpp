@@ -6,6 +6,8 @@
 #include "flowguard/detect/detectors.h"
 
 #include "flowguard/abi/parser.h"
+#include "flowguard/detect/bounded_map.h"
+#include "flowguard/detect/hash.h"
 
 #include <fmt/format.h>
 
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::size_t max_subjects = 1024;  ///< in a tick
 constexpr std::size_t max_strangers = 1024; ///< counted for one host of ours
+constexpr std::size_t max_look_ups = 8192;  ///< of listed names, which are few
 
 /// What was seen of one subject in a tick.
 struct Contact {
@@ -41,6 +44,7 @@ class ReputationBlacklisted : public Detector {
             return;
         outbound_.clear();
         inbound_.clear();
+        note_names(tick);
         for (const FlowDelta &delta : tick.flows)
             note(tick, *delta.flow);
         for (const auto &[pair, contact] : outbound_)
@@ -50,14 +54,33 @@ class ReputationBlacklisted : public Detector {
     }
 
   private:
+    struct LookUp {
+        IpAddress host;
+        IpAddress address;
+
+        bool operator==(const LookUp &) const = default;
+    };
+
+    /// Of a host's own look-ups: another one may know the same address by a name that is not listed.
+    void note_names(const Tick &tick)
+    {
+        for (const DnsMessage &message : tick.dns)
+            if (message.response && message.asked && tick.reputation.listed_name(message.name))
+                for (const DnsAnswer &answer : message.answers)
+                    if (answer.address)
+                        if (std::string *name = names_.at({message.client, *answer.address}))
+                            *name = message.name;
+    }
+
     void note(const Tick &tick, const Flow &flow)
     {
         const FlowKey &key = flow.key;
         const auto direction = tick.locality.direction(key);
         if (direction == Locality::Direction::Out) {
             const std::string *list = tick.reputation.listed(key.server);
-            if (!list)
-                list = tick.reputation.listed_name(tick.names.name_of(key.server));
+            const std::string *name = list ? nullptr : names_.find({key.client, key.server});
+            if (name)
+                list = tick.reputation.listed_name(*name);
             if (list && (outbound_.size() < max_subjects || outbound_.contains({key.client, key.server})))
                 add(outbound_[{key.client, key.server}], flow, *list, key.server);
         } else if (direction == Locality::Direction::In) {
@@ -153,6 +176,7 @@ class ReputationBlacklisted : public Detector {
                 .evidence = contact.evidence};
     }
 
+    BoundedMap<LookUp, std::string, BytesHash> names_{max_look_ups}; ///< as the host looked the address up
     std::map<std::pair<IpAddress, IpAddress>, Contact> outbound_;
     std::map<IpAddress, Contact> inbound_;
 };
