@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowguard/detect/detection.h"
 
+#include <utility>
+
 namespace flowguard {
 
-Detection::Detection(const DetectionConfig &config, Locality locality) : config_(config), locality_(std::move(locality))
+Detection::Detection(DetectionConfig config, Locality locality)
+    : config_(std::move(config)),
+      locality_(std::move(locality))
 {
     make_detectors();
 }

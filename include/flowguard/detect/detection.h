@@ -18,7 +18,7 @@ struct DetectionConfig {
 /// Metrics, baselines, detectors and incidents of one stream of ticks. Pure: times and data are arguments.
 class Detection {
   public:
-    Detection(const DetectionConfig &config, Locality locality);
+    Detection(DetectionConfig config, Locality locality);
     ~Detection();
 
     struct Input {
