@@ -12,12 +12,16 @@
 #include "flowguard/abi/overflow.h"
 #include "flowguard/abi/parser.h"
 #include "flowguard/abi/policy.h"
+#include "flowguard/abi/rules.h"
 #include "flowguard/abi/samples.h"
 #include "flowguard/abi/tunnel.h"
 
 #include "config.h"
 #include "maps.h"
 #include "policy.h"
+
+#include "limits.h"
+#include "rules.h"
 
 #include "flow_table.h"
 #include "overflow.h"
@@ -67,7 +71,8 @@ static __always_inline bool fg_handle(struct fg_source source, struct fg_cursor 
     }
     fg_add(&table.counters->total, weight);
     bool dropped = (source.tunnels && fg_is_blocked_outside(control, &outside, direction, weight)) ||
-                   fg_is_blocked(control, packet, direction, weight);
+                   (control->rules ? fg_judge_by_rules(packet, weight, direction) != 0
+                                   : fg_is_blocked(control, packet, direction, weight));
     if (dropped)
         fg_add(&table.counters->dropped, weight);
     fg_count_flow(&table, packet, weight, direction, dropped);

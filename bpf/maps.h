@@ -106,6 +106,48 @@ struct {
     __type(value, struct fg_block);
 } fg_prefixes SEC(".maps");
 
+/* Written by user space but for what they count. By slot, see abi/rules.h. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, FG_MAX_RULES);
+    __type(key, __u32);
+    __type(value, struct fg_rule);
+} fg_rules SEC(".maps");
+
+/* Two halves, by turns, of each of the next four. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, FG_RULE_HALVES);
+    __type(key, __u32);
+    __type(value, struct fg_rule_half);
+} fg_rule_halves SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __uint(max_entries, FG_RULE_HALVES *FG_RULE_ROWS);
+    __type(key, __u32);
+    __type(value, struct fg_rule_row);
+} fg_rule_rows SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, FG_RULE_ADDRESSES);
+    __type(key, struct fg_prefix);
+    __type(value, __u32); /* row of the half */
+} fg_rule_prefixes_0 SEC(".maps"), fg_rule_prefixes_1 SEC(".maps");
+
+/* Of the sources that limits count one by one. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, FG_BUCKET_SETS);
+    __type(key, __u32);
+    __type(value, struct fg_bucket_set);
+} fg_buckets SEC(".maps");
+
 /* From all CPUs to the daemon, which reads it at each tick. */
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -23,7 +23,8 @@ static __always_inline bool fg_may_be_blocked(const struct fg_control *control, 
         return fg_gate_bit(fg_gate_v4(address));
     if (fg_gate_bit(fg_gate_v6(address, FG_GATE_V6_LONG, fg_hash_keys)))
         return true;
-    return control->short_prefixes && fg_gate_bit(fg_gate_v6(address, FG_GATE_V6_SHORT, fg_hash_keys));
+    return (control->short_prefixes | control->short_rules) &&
+           fg_gate_bit(fg_gate_v6(address, FG_GATE_V6_SHORT, fg_hash_keys));
 }
 
 static __always_inline bool fg_applies(const struct fg_block *block, __u32 direction)

@@ -2,7 +2,9 @@
 /* Assigned Internet Protocol Numbers, as registered with IANA. */
 #include "flowguard/core/protocols.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <string_view>
 
 namespace flowguard {
@@ -165,6 +167,21 @@ std::string protocol_name(std::uint8_t proto)
     if (proto < keywords.size() && !keywords.at(proto).empty())
         return std::string(keywords.at(proto));
     return std::to_string(proto);
+}
+
+std::optional<std::uint8_t> protocol_number(std::string_view name)
+{
+    std::string upper(name);
+    std::ranges::transform(upper, upper.begin(),
+                           [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    if (upper == "ICMPV6")
+        return 58;
+    const auto *const found = std::ranges::find(keywords, std::string_view(upper));
+    if (!upper.empty() && found != keywords.end())
+        return static_cast<std::uint8_t>(found - keywords.begin());
+    std::uint8_t number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    return error == std::errc() && end == name.data() + name.size() ? std::optional(number) : std::nullopt;
 }
 
 } // namespace flowguard

@@ -2,6 +2,7 @@
 #include "flowguard/kernel/blocklist.h"
 
 #include "flowguard/kernel/gate.h"
+#include "flowguard/kernel/ruleset.h"
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -258,16 +259,18 @@ Result<void> Blocklist::settle(const std::vector<Block> &blocks)
     auto gate = Gate::open(maps_);
     if (!gate)
         return std::unexpected(gate.error());
+    auto targets = rule_targets(maps_); /* rules share the gate */
+    if (!targets)
+        return std::unexpected(targets.error());
     fg_control &control = maps_.control();
-    std::vector<IpPrefix> targets;
     std::uint32_t hosts = 0;
     std::uint32_t short_prefixes = 0;
     for (const Block &block : blocks) {
-        targets.push_back(block.target);
+        targets->push_back(block.target);
         hosts += block.target.is_host() ? 1 : 0;
         short_prefixes += is_short_prefix(block.target) ? 1 : 0;
     }
-    gate->rebuild(targets);
+    gate->rebuild(*targets);
     __atomic_store_n(&control.hosts, hosts, __ATOMIC_RELEASE);
     __atomic_store_n(&control.prefixes, static_cast<std::uint32_t>(blocks.size()) - hosts, __ATOMIC_RELEASE);
     __atomic_store_n(&control.short_prefixes, short_prefixes, __ATOMIC_RELEASE);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowguard/kernel/maps.h"
 
+#include "flowguard/abi/rules.h"
 #include "flowguard/abi/samples.h"
 
 #include <bpf/bpf.h>
@@ -47,6 +48,12 @@ std::vector<MapSpec> map_specs(std::uint32_t capacity, std::uint32_t cpus, std::
         {"fg_blocks", BPF_MAP_TYPE_HASH, sizeof(fg_address), sizeof(fg_block), max_blocks, BPF_F_NO_PREALLOC},
         {"fg_samples", BPF_MAP_TYPE_RINGBUF, 0, 0, FG_SAMPLE_RING, 0},
         {"fg_prefixes", BPF_MAP_TYPE_LPM_TRIE, sizeof(fg_prefix), sizeof(fg_block), max_blocks, BPF_F_NO_PREALLOC},
+        array("fg_rules", sizeof(fg_rule), FG_MAX_RULES),
+        array("fg_rule_halves", sizeof(fg_rule_half), FG_RULE_HALVES),
+        array("fg_rule_rows", sizeof(fg_rule_row), FG_RULE_HALVES * FG_RULE_ROWS),
+        {"fg_rule_prefixes_0", BPF_MAP_TYPE_LPM_TRIE, sizeof(fg_prefix), 4, FG_RULE_ADDRESSES, BPF_F_NO_PREALLOC},
+        {"fg_rule_prefixes_1", BPF_MAP_TYPE_LPM_TRIE, sizeof(fg_prefix), 4, FG_RULE_ADDRESSES, BPF_F_NO_PREALLOC},
+        {"fg_buckets", BPF_MAP_TYPE_ARRAY, 4, sizeof(fg_bucket_set), FG_BUCKET_SETS, 0},
     };
 }
 

@@ -69,7 +69,8 @@ struct fg_control {
     __u32 max_blocks;        /* entries that each list takes */
     __u32 rules;             /* 0: there are none; else 1 + the half that holds them, see rules.h */
     __u32 sample_budget;     /* DNS packets that each CPU, direction and epoch copies; 0: none. See samples.h */
-    __u32 pad[15];
+    __u32 short_rules;       /* not 0: rules name such prefixes, too */
+    __u32 pad[14];
 };
 FG_STATIC_ASSERT(sizeof(struct fg_control) == 128);
 
