@@ -24,6 +24,7 @@ constexpr auto poll_step = std::chrono::milliseconds(20);
 constexpr std::size_t lines_at_once = 64;
 constexpr std::uint64_t max_age_s = 10ULL * 365 * 86400;
 constexpr std::string_view blocks_prefix = "/v1/blocks/";
+constexpr std::string_view rules_prefix = "/v1/rules/";
 
 int http_status(ExitCode code)
 {
@@ -151,13 +152,17 @@ Response Endpoints::get(const Request &request)
         return incidents(request);
     if (request.path == "/v1/blocks")
         return respond(engine_.blocks());
+    if (request.path == "/v1/rules") {
+        const std::string format = parameter(request, "export", "");
+        return respond(format.empty() ? engine_.rules() : engine_.export_rules(format));
+    }
     return respond(fail(ExitCode::NotRunning, fmt::format("there is no {}", request.path)));
 }
 
 Json Endpoints::status(const Request &request) const
 {
     Json json = status_to_json(*engine_.snapshot(), settings_.version, flag(request, "verbose"));
-    json["policy"]["blocks"] = engine_.block_count();
+    json["policy"] = engine_.policy_counts();
     if (const Watch *watch = engine_.watch()) {
         const auto incidents = watch->incidents();
         json["incidents"] = {{"open", incidents->open}, {"revision", incidents->revision}};
@@ -251,6 +256,11 @@ Response Endpoints::change(const Request &request)
             return respond(detach(request.body));
         if (request.method == "POST" && request.path == "/v1/blocks")
             return respond(engine_.block(request.body, request.peer.uid));
+        if (request.method == "POST" && request.path == "/v1/rules")
+            return respond(engine_.add_rule(request.body, request.peer.uid));
+        if (request.method == "DELETE" && request.path.starts_with(rules_prefix))
+            return respond(engine_.remove_rules(parameter(request, "action", "block"),
+                                                request.path.substr(rules_prefix.size()), flag(request, "dry_run")));
         if (request.method == "DELETE" && request.path.starts_with(blocks_prefix))
             return respond(engine_.unblock(request.path.substr(blocks_prefix.size()), flag(request, "dry_run")));
     } catch (const Json::exception &error) {

@@ -2,7 +2,9 @@
 #include "flowguard/daemon/engine.h"
 
 #include "flowguard/daemon/policy.h"
+#include "flowguard/daemon/rules.h"
 #include "flowguard/detect/tick.h"
+#include "flowguard/kernel/ruleset.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
@@ -101,6 +103,11 @@ Result<void> Engine::adopt()
         return recovered;
     if (auto recovered = Blocklist(maps_).recover(); !recovered)
         return recovered;
+    auto rules = Ruleset::open(maps_);
+    if (!rules)
+        return std::unexpected(rules.error());
+    if (auto installed = rules->install(); !installed)
+        return installed;
     for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
         for (const auto direction : {FG_RX, FG_TX})
             ports_[slot].sides[direction].seen = drain_.ledger(slot, direction);
@@ -236,6 +243,7 @@ void Engine::publish()
     {
         const std::lock_guard lock(policy_mutex_);
         sweep_blocks();
+        sweep_rules();
         snapshot->blocks = block_count();
     }
     snapshot->features = features_;
@@ -272,7 +280,26 @@ std::shared_ptr<const Snapshot> Engine::snapshot() const
     return snapshot_;
 }
 
-Result<Json> Engine::block(const Json &request, std::uint32_t uid)
+void Engine::sweep_rules()
+{
+    if (maps_.control().rules == 0)
+        return;
+    auto rules = Ruleset::open(maps_);
+    if (auto swept = rules ? rules->sweep(boot_time_ns()) : std::unexpected(rules.error()); !swept)
+        spdlog::warn("cannot remove expired rules: {}", swept.error().message);
+}
+
+void Engine::settle_rules()
+{
+    const std::lock_guard lock(policy_mutex_);
+    if (maps_.control().rules == 0)
+        return;
+    auto rules = Ruleset::open(maps_);
+    if (auto installed = rules ? rules->install() : std::unexpected(rules.error()); !installed)
+        spdlog::warn("rules that name interfaces are as they were before these changed: {}", installed.error().message);
+}
+
+std::vector<Protected> Engine::protect(const Json &request) const
 {
     std::vector<Protected> protect = protected_addresses();
     for (const IpAddress &address : config_.protect)
@@ -280,8 +307,46 @@ Result<Json> Engine::block(const Json &request, std::uint32_t uid)
     /* The daemon has not the environment of whoever asks. */
     if (const auto peer = IpAddress::parse(request.value("session_peer", "")))
         protect.push_back({*peer, "the peer of your own SSH session"});
+    return protect;
+}
+
+Result<Json> Engine::block(const Json &request, std::uint32_t uid)
+{
+    const std::vector<Protected> protect = this->protect(request);
     const std::lock_guard lock(policy_mutex_);
     return flowguard::block(maps_, request, uid, protect);
+}
+
+Result<Json> Engine::add_rule(const Json &request, std::uint32_t uid)
+{
+    const std::vector<Protected> protect = this->protect(request);
+    const std::lock_guard lock(policy_mutex_);
+    return flowguard::add_rule(maps_, request, uid, protect);
+}
+
+Result<Json> Engine::remove_rules(const std::string &action, const std::string &which, bool dry_run)
+{
+    const std::lock_guard lock(policy_mutex_);
+    return flowguard::remove_rules(maps_, action, which, dry_run);
+}
+
+Result<Json> Engine::rules()
+{
+    const std::lock_guard lock(policy_mutex_);
+    return list_rules(maps_);
+}
+
+Result<Json> Engine::export_rules(const std::string &format)
+{
+    const std::lock_guard lock(policy_mutex_);
+    return flowguard::export_rules(maps_, format);
+}
+
+Json Engine::policy_counts()
+{
+    const std::lock_guard lock(policy_mutex_);
+    const auto rules = count_rules(maps_).value_or(RuleCounts{});
+    return {{"blocks", block_count() + rules.blocks}, {"allows", rules.allows}, {"limits", rules.limits}};
 }
 
 Result<Json> Engine::unblock(const std::string &target_or_id, bool dry_run)

@@ -65,6 +65,7 @@ Result<Json> Engine::attach(const std::vector<std::string> &names, XdpMode mode,
         return attached_json(names, !missing.empty());
     if (auto attached = attach_all(missing, {mode, tunnels.value_or(config_.tunnels)}); !attached)
         return attached;
+    settle_rules();
     if (auto drained = drain(); !drained)
         return std::unexpected(drained.error());
     publish();
@@ -136,6 +137,8 @@ Result<Json> Engine::detach(const std::vector<std::string> &names, bool dry_run)
         forget_slot(static_cast<std::uint8_t>(slot));
     if (ending)
         remove_pins();
+    else
+        settle_rules();
     publish();
     return answer;
 }
@@ -157,6 +160,7 @@ void Engine::settle(std::uint32_t slot)
         if (if_indextoname(entry.ifindex, renamed)) {
             spdlog::info("{} is now called {}", entry.name, renamed);
             std::ranges::copy(renamed, entry.name);
+            settle_rules();
             return;
         }
         if (port.present)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowguard/daemon/policy.h"
 
+#include "flowguard/core/rule_json.h"
+#include "flowguard/daemon/rules.h"
+
 #include "flowguard/kernel/programs.h"
 
 #include <fmt/format.h>
@@ -91,6 +94,11 @@ std::optional<std::string> refusal(const IpPrefix &target, const std::vector<Pro
 
 Result<Json> block(Maps &maps, const Json &request, std::uint32_t uid, const std::vector<Protected> &protect)
 {
+    if (has_conditions(request)) {
+        Json rule = request;
+        rule["action"] = "block";
+        return add_rule(maps, rule, uid, protect);
+    }
     auto wanted = parse_request(request, uid);
     if (!wanted)
         return std::unexpected(wanted.error());
@@ -107,9 +115,16 @@ Result<Json> block(Maps &maps, const Json &request, std::uint32_t uid, const std
 
 Result<Json> unblock(Maps &maps, const std::string &target_or_id, bool dry_run)
 {
+    auto rules = remove_rules(maps, "block", target_or_id, dry_run);
+    if (!rules)
+        return rules;
+    if (target_or_id == "any" || target_or_id == "::/0")
+        return rules;
     auto change = Blocklist(maps).remove(target_or_id, boot_time_ns(), dry_run);
     if (!change)
         return std::unexpected(change.error());
+    if (rules->at("changed").get<bool>() && !change->changed)
+        return rules;
     Json json{{"changed", change->changed}};
     if (change->changed || change->target != IpPrefix())
         json["target"] = change->target.to_string();
@@ -128,7 +143,17 @@ Result<Json> list_blocks(Maps &maps)
     Json list = Json::array();
     for (const Block &block : *blocks)
         list.push_back(block_to_json(block, boot_ns, real_time_ns()));
-    return Json{{"blocks", list}, {"count", blocks->size()}, {"capacity", maps.control().max_blocks}};
+    auto rules = list_rules(maps);
+    if (!rules)
+        return rules;
+    for (Json &rule : rules->at("rules"))
+        if (rule.at("action") == "block") {
+            rule["packets"] = rule.at("dropped_packets");
+            rule["bytes"] = rule.at("dropped_bytes");
+            list.push_back(std::move(rule));
+        }
+    const std::size_t count = list.size();
+    return Json{{"blocks", std::move(list)}, {"count", count}, {"capacity", maps.control().max_blocks}};
 }
 
 } // namespace flowguard

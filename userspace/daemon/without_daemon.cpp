@@ -4,6 +4,7 @@
 #include "flowguard/daemon/daemon.h"
 #include "flowguard/daemon/instance_lock.h"
 #include "flowguard/daemon/policy.h"
+#include "flowguard/daemon/rules.h"
 #include "flowguard/kernel/attachment.h"
 
 #include <algorithm>
@@ -98,6 +99,27 @@ Result<Json> unblock_without_daemon(const InstancePaths &paths, const std::strin
 Result<Json> blocks_without_daemon(const InstancePaths &paths)
 {
     return with_maps(paths, [](Maps &maps) { return list_blocks(maps); });
+}
+
+Result<Json> add_rule_without_daemon(const InstancePaths &paths, const Json &request)
+{
+    return with_maps(paths, [&](Maps &maps) { return add_rule(maps, request, getuid(), protected_addresses()); });
+}
+
+Result<Json> remove_rules_without_daemon(const InstancePaths &paths, const std::string &action,
+                                         const std::string &which, bool dry_run)
+{
+    return with_maps(paths, [&](Maps &maps) { return remove_rules(maps, action, which, dry_run); });
+}
+
+Result<Json> rules_without_daemon(const InstancePaths &paths)
+{
+    return with_maps(paths, [](Maps &maps) { return list_rules(maps); });
+}
+
+Result<Json> export_rules_without_daemon(const InstancePaths &paths, const std::string &format)
+{
+    return with_maps(paths, [&](Maps &maps) { return export_rules(maps, format); });
 }
 
 } // namespace flowguard

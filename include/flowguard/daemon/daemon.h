@@ -35,5 +35,10 @@ Result<Json> detach_without_daemon(const InstancePaths &paths, const std::vector
 Result<Json> block_without_daemon(const InstancePaths &paths, const Json &request);
 Result<Json> unblock_without_daemon(const InstancePaths &paths, const std::string &target_or_id, bool dry_run);
 Result<Json> blocks_without_daemon(const InstancePaths &paths);
+Result<Json> add_rule_without_daemon(const InstancePaths &paths, const Json &request);
+Result<Json> remove_rules_without_daemon(const InstancePaths &paths, const std::string &action,
+                                         const std::string &which, bool dry_run);
+Result<Json> rules_without_daemon(const InstancePaths &paths);
+Result<Json> export_rules_without_daemon(const InstancePaths &paths, const std::string &format);
 
 } // namespace flowguard

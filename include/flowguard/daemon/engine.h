@@ -9,6 +9,7 @@
 #include "flowguard/daemon/config.h"
 #include "flowguard/daemon/watch.h"
 #include "flowguard/kernel/attachment.h"
+#include "flowguard/kernel/device.h"
 #include "flowguard/kernel/drain.h"
 
 #include <array>
@@ -37,6 +38,12 @@ class Engine {
     Result<Json> block(const Json &request, std::uint32_t uid);
     Result<Json> unblock(const std::string &target_or_id, bool dry_run);
     Result<Json> blocks();
+    Result<Json> add_rule(const Json &request, std::uint32_t uid);
+    Result<Json> remove_rules(const std::string &action, const std::string &which, bool dry_run);
+    Result<Json> rules();
+    Result<Json> export_rules(const std::string &format);
+    /// {"blocks": ..., "allows": ..., "limits": ...}, as of now: who has just blocked an address wants to see it.
+    Json policy_counts();
     bool has_interfaces() const;
     /// As of now, not of the latest tick: who has just blocked an address wants to see it.
     std::size_t block_count() const { return maps_.block_count(); }
@@ -76,6 +83,10 @@ class Engine {
     InterfaceStatus describe(std::uint32_t slot) const;
     std::map<std::string, std::uint64_t> losses(std::uint32_t slot) const;
     void sweep_blocks();
+    void sweep_rules();
+    /// Rules name interfaces, and programs know slots.
+    void settle_rules();
+    std::vector<Protected> protect(const Json &request) const;
     DirectionTotals totals(std::uint32_t slot, fg_direction direction) const;
     Json attached_json(const std::vector<std::string> &names, bool changed) const;
     Result<Json> attach_all(const std::vector<Device> &devices, const AttachOptions &options);

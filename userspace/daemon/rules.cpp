@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flowguard/daemon/rules.h"
+
+#include "flowguard/abi/parser.h"
+#include "flowguard/core/rule_export.h"
+#include "flowguard/core/rule_json.h"
+#include "flowguard/daemon/policy.h"
+#include "flowguard/kernel/programs.h"
+#include "flowguard/kernel/ruleset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+namespace flowguard {
+namespace {
+
+constexpr std::int64_t longest_rule_s = 10LL * 365 * 86400;
+constexpr std::uint16_t ssh_port = 22;
+
+std::uint64_t monotonic_ns()
+{
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+/// What such a peer sends to the login of this host, or gets from it.
+RulePacket login_packet(const IpAddress &peer, const fg_match &match, fg_direction direction)
+{
+    RulePacket packet{.key = {}, .direction = direction, .tcp_flags = FG_TCP_ACK, .length = 0, .interface = {}};
+    packet.interface = match.interface;
+    packet.length = match.length.first;
+    packet.key.kind = peer.is_v4() ? FG_KIND_IPV4 : FG_KIND_IPV6;
+    packet.key.proto = FG_PROTO_TCP;
+    std::uint8_t *const remote = direction == FG_RX ? packet.key.src : packet.key.dst;
+    std::ranges::copy(peer.bytes(), remote);
+    (direction == FG_RX ? packet.key.dport : packet.key.sport) = ssh_port;
+    return packet;
+}
+
+/// A block of an address follows the rules of the blocklist; one of everybody must leave the logins alone.
+std::optional<std::string> refusal(const fg_match &match, const std::vector<Protected> &protect)
+{
+    if (const auto remote = remote_of(match)) {
+        const auto why = refusal(*remote, protect);
+        return why ? std::optional(fmt::format("{} {}", remote->to_string(), *why)) : std::nullopt;
+    }
+    for (const auto &[address, why] : protect)
+        for (const auto direction : {FG_RX, FG_TX})
+            for (const int flags : {int{FG_TCP_ACK}, int{FG_TCP_SYN}, FG_TCP_SYN | FG_TCP_ACK}) {
+                RulePacket packet = login_packet(address, match, direction);
+                packet.tcp_flags = static_cast<std::uint8_t>(flags);
+                if (matches(match, packet))
+                    return fmt::format("this would cut SSH with {}, which is {}", address.to_string(), why);
+            }
+    return {};
+}
+
+Result<RuleRequest> parse_request(const Json &request, std::uint32_t uid)
+{
+    auto rule = parse_rule(request);
+    if (!rule)
+        return std::unexpected(rule.error());
+    RuleRequest wanted{.rule = *rule, .lifetime = {}};
+    wanted.rule.uid = uid;
+    if (request.contains("for_s")) {
+        const auto lifetime = request.at("for_s").get<std::int64_t>();
+        if (lifetime <= 0 || lifetime > longest_rule_s)
+            return fail(ExitCode::Usage, "a rule lasts from 1 second to 10 years");
+        wanted.lifetime = std::chrono::seconds(lifetime);
+    }
+    return wanted;
+}
+
+bool has_action(const fg_rule &rule, std::string_view action)
+{
+    return action == (rule.action == FG_RULE_ALLOW ? "allow" : rule.action == FG_RULE_BLOCK ? "block" : "limit");
+}
+
+/// By what parse_rule() makes of the words.
+Result<std::vector<std::uint32_t>> find_rules(const std::vector<fg_rule> &rules, std::string_view action,
+                                              const std::string &which)
+{
+    std::vector<std::uint32_t> ids;
+    std::uint32_t id = 0;
+    const char *end = which.data() + which.size();
+    const bool by_id = !which.empty() && std::from_chars(which.data(), end, id).ptr == end;
+    const bool by_service = action == "limit" && which.find('/') != std::string::npos &&
+                            which.find_first_of(".:") == std::string::npos;
+    Result<fg_rule> meant = fg_rule{};
+    if (!by_id) {
+        Json words{{"action", "allow"}, {by_service ? "service" : "target", which}};
+        meant = parse_rule(words);
+    }
+    if (!meant)
+        return std::unexpected(meant.error());
+    const auto is_meant = [&](const fg_rule &rule) {
+        const fg_match &match = rule.match;
+        if (by_id)
+            return rule.id == id;
+        if (by_service)
+            return match.proto == meant->match.proto && match.dport.first == meant->match.dport.first &&
+                   match.dport.last == meant->match.dport.last && (match.conditions & FG_MATCH_DPORT);
+        return remote_of(match) == remote_of(meant->match) && match.family == meant->match.family;
+    };
+    for (const fg_rule &rule : rules)
+        if (has_action(rule, action) && is_meant(rule))
+            ids.push_back(rule.id);
+    return ids;
+}
+
+} // namespace
+
+Result<Json> add_rule(Maps &maps, const Json &request, std::uint32_t uid, const std::vector<Protected> &protect)
+{
+    auto wanted = parse_request(request, uid);
+    if (!wanted)
+        return std::unexpected(wanted.error());
+    const fg_match &match = wanted->rule.match;
+    if (wanted->rule.action == FG_RULE_BLOCK && !request.value("force", false))
+        if (const auto why = refusal(match, protect))
+            return fail(ExitCode::Refused, fmt::format("{} and is protected; '--force' blocks it all the same", *why));
+    const bool dry_run = request.value("dry_run", false);
+    auto rules = Ruleset::open(maps);
+    if (!rules)
+        return std::unexpected(rules.error());
+    const auto change = rules->add(*wanted, boot_time_ns(), real_time_ns(), dry_run);
+    if (!change)
+        return std::unexpected(change.error());
+    return Json{{"changed", change->changed},
+                {"id", change->id},
+                {"action", describe_action(wanted->rule)},
+                {"target", describe_match(match)},
+                {"dry_run", dry_run}};
+}
+
+Result<Json> remove_rules(Maps &maps, std::string_view action, const std::string &which, bool dry_run)
+{
+    auto rules = Ruleset::open(maps);
+    if (!rules)
+        return std::unexpected(rules.error());
+    const std::uint64_t boot_ns = boot_time_ns();
+    const auto ids = find_rules(rules->list(boot_ns), action, which);
+    if (!ids)
+        return std::unexpected(ids.error());
+    for (const std::uint32_t id : *ids)
+        if (auto removed = rules->remove(id, boot_ns, dry_run); !removed)
+            return std::unexpected(removed.error());
+    return Json{{"changed", !ids->empty()}, {"removed", *ids}, {"target", which}, {"dry_run", dry_run}};
+}
+
+Result<Json> list_rules(Maps &maps)
+{
+    const auto rules = Ruleset::open(maps);
+    if (!rules)
+        return std::unexpected(rules.error());
+    const std::uint64_t boot_ns = boot_time_ns();
+    Json list = Json::array();
+    for (const fg_rule &rule : rules->list(boot_ns))
+        list.push_back(rule_to_json(rule, boot_ns, monotonic_ns(), real_time_ns()));
+    const std::size_t count = list.size();
+    return Json{{"rules", std::move(list)},
+                {"count", count},
+                {"capacity", FG_MAX_RULES},
+                {"blocklist", {{"count", maps.block_count()}, {"priority", FG_BLOCKLIST_PRIORITY}}}};
+}
+
+Result<Json> export_rules(Maps &maps, const std::string &format)
+{
+    const auto rules = Ruleset::open(maps);
+    if (!rules)
+        return std::unexpected(rules.error());
+    const std::uint64_t boot_ns = boot_time_ns();
+    const auto blocks = Blocklist(maps).list(boot_ns);
+    if (!blocks)
+        return std::unexpected(blocks.error());
+    Policy policy{.rules = rules->list(boot_ns), .blocks = {}, .interfaces = {}};
+    for (const Block &block : *blocks)
+        policy.blocks.push_back({block.target, block.entry.directions});
+    for (std::uint32_t slot = 0; slot < FG_MAX_INTERFACES; slot++)
+        if (maps.interfaces[slot].ifindex != 0)
+            policy.interfaces.emplace_back(maps.interfaces[slot].name);
+    const auto text = export_policy(policy, format);
+    if (!text)
+        return std::unexpected(text.error());
+    return Json{{"format", format}, {"text", *text}};
+}
+
+Result<RuleCounts> count_rules(Maps &maps)
+{
+    RuleCounts counts;
+    if (__atomic_load_n(&maps.control().rules, __ATOMIC_ACQUIRE) == 0)
+        return counts;
+    const auto rules = Ruleset::open(maps);
+    if (!rules)
+        return std::unexpected(rules.error());
+    for (const fg_rule &rule : rules->list(boot_time_ns()))
+        (rule.action == FG_RULE_ALLOW ? counts.allows : rule.action == FG_RULE_BLOCK ? counts.blocks : counts.limits)++;
+    return counts;
+}
+
+} // namespace flowguard
