@@ -21,8 +21,8 @@ struct Arguments {
 void describe(CLI::App &app, Arguments &arguments)
 {
     app.add_option("--only", arguments.only,
-                   "cases whose 'TABLE: NAME' matches this regular expression; tables are flows, blocklist, drain, "
-                   "memory");
+                   "cases whose 'TABLE: NAME' matches this regular expression; tables are flows, blocklist, rules, "
+                   "drain, memory");
     app.add_option("--rounds", arguments.rounds, "measurements of each program in each case (default 5)")
         ->check(CLI::Range(1, 1000, "UINT"));
     app.add_option("--packets", arguments.packets, "packets of a measurement (default: what takes a fifth of a second)")
@@ -104,6 +104,11 @@ Result<void> run(const Arguments &arguments)
                 "blocklist",
                 [] { print_packet_head("Blocking; 1,000 flows, random order, IPv4 UDP (xdp-filter counts no flows)"); },
                 print_packets));
+    if (done)
+        done = run_rules(
+            *driver, *settings,
+            output.sink<PacketCost>(
+                "rules", [] { print_packet_head("Rules; 1,000 flows, random order, IPv4 UDP"); }, print_packets));
     if (done)
         done = run_drain(*driver, *settings, output.sink<DrainCost>("drain", print_drain_head, print_drain));
     if (!done)

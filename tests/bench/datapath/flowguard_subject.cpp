@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "flowguard_subject.h"
 
+#include "flowguard/core/rule_json.h"
 #include "flowguard/kernel/blocklist.h"
+#include "flowguard/kernel/ruleset.h"
+
+#include <bpf/bpf.h>
 
 #include <fmt/format.h>
 
@@ -58,6 +62,33 @@ Result<void> fill_blocklist(Maps &maps, std::uint32_t hosts, std::uint32_t prefi
         add(IpPrefix(address_of(blocked_prefixes + (i << 8)), 96 + 24));
     return Blocklist(maps).add_all(requests, boot_time_ns(), real_time_ns());
 }
+
+namespace {
+
+/// All at once: one by one each would wait for the kernel.
+Result<void> fill_rules(Maps &maps, std::uint32_t rules, bool addresses)
+{
+    for (std::uint32_t at = 0; at < rules; at++) {
+        const std::uint32_t port = 20'000 + at * 30;
+        const auto rule = parse_rule({{"action", "block"},
+                                      {"target", addresses ? address_of(blocked_hosts + at).to_string() : "any"},
+                                      {"proto", "udp"},
+                                      {"port", fmt::format("{}-{}", port, port + 20)}});
+        if (!rule)
+            return std::unexpected(rule.error());
+        fg_rule value = *rule;
+        value.id = at + 1;
+        if (bpf_map_update_elem(maps.fd("fg_rules"), &at, &value, BPF_ANY) != 0)
+            return fail(ExitCode::Failed, "cannot write a rule");
+    }
+    auto ruleset = Ruleset::open(maps);
+    return ruleset ? ruleset->install() : std::unexpected(ruleset.error());
+}
+
+} // namespace
+
+Result<void> fill_port_rules(Maps &maps, std::uint32_t rules) { return fill_rules(maps, rules, false); }
+Result<void> fill_address_rules(Maps &maps, std::uint32_t rules) { return fill_rules(maps, rules, true); }
 
 Result<std::unique_ptr<FlowguardSubject>> FlowguardSubject::load(std::uint64_t flows)
 {

@@ -14,6 +14,10 @@ std::uint32_t usual_capacity();
 /// Blocks the hosts 10.0.0.0, 10.0.0.1, ... and the prefixes 11.0.0.0/24, 11.0.1.0/24, ...
 Result<void> fill_blocklist(Maps &maps, std::uint32_t hosts, std::uint32_t prefixes);
 
+/// Blocks UDP ports from 20000 on, each of a range of its own; or hosts 10.0.0.0, 10.0.0.1, ... with such a port.
+Result<void> fill_port_rules(Maps &maps, std::uint32_t rules);
+Result<void> fill_address_rules(Maps &maps, std::uint32_t rules);
+
 /// The product: its own maps, programs and drain. All that the benchmark knows of their interfaces is here.
 class FlowguardSubject : public Subject {
   public:

@@ -13,6 +13,9 @@ Result<void> run_flows(Driver &driver, const Settings &settings, const PacketSin
 /// Policy: packets that are and are not from a blocked host.
 Result<void> run_blocklist(Driver &driver, const Settings &settings, const PacketSink &sink);
 
+/// Policy: packets beside so many rules that none of them matches.
+Result<void> run_rules(Driver &driver, const Settings &settings, const PacketSink &sink);
+
 /// What user space pays to read a table of flows, each round.
 struct DrainCost {
     std::string name;
