@@ -21,7 +21,7 @@ FIRST_SUPPORTED = (6, 1)
 TESTS_TIMEOUT_S = 200
 # Each loads the programs anew, which emulation makes slow: some of every kind are enough to see that this kernel takes them.
 PACKET_TABLES = ("DatapathTest.*:BlockTest.*:BlocklistTest.APrefix*:BlocklistTest.AnInner*:OverflowTest.AFlood*:"
-                 "OverflowTest.Known*:TunnelTest.IsCounted*")
+                 "OverflowTest.Known*:RulesTest.GiveTheVerdict*:RulesTest.EachSource*:TunnelTest.IsCounted*")
 
 
 def report(name, value):

@@ -381,6 +381,27 @@ std::string target_of(const fg_match &match)
     return match.family == FG_FAMILY_V4 ? "0.0.0.0/0" : match.family == FG_FAMILY_V6 ? "::/0" : "any";
 }
 
+const char *preposition(std::uint32_t directions)
+{
+    return directions == FG_BLOCK_OUT ? "to" : directions == FG_BLOCK_IN ? "from" : "with";
+}
+
+std::string lower(std::string text)
+{
+    std::ranges::transform(text, text.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    return text;
+}
+
+void describe_ports(const fg_match &match, std::vector<std::string> &words)
+{
+    const bool icmp = is_icmp_type(match);
+    if (match.conditions & FG_MATCH_SPORT)
+        words.push_back((icmp ? "type " : "from port ") + describe_range(match.sport));
+    if (match.conditions & FG_MATCH_DPORT)
+        words.push_back((icmp ? "code " : "to port ") + describe_range(match.dport));
+}
+
 void put_match(Json &json, const fg_match &match)
 {
     json["target"] = target_of(match);
@@ -453,28 +474,11 @@ std::string describe_match(const fg_match &match)
     std::vector<std::string> words;
     if (match.directions != both)
         words.emplace_back(match.directions == FG_BLOCK_IN ? "in" : "out");
-    if (match.conditions & FG_MATCH_PROTO) {
-        std::string name = protocol_name(match.proto);
-        std::ranges::transform(name, name.begin(),
-                               [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-        words.push_back(std::move(name));
-    }
+    if (match.conditions & FG_MATCH_PROTO)
+        words.push_back(lower(protocol_name(match.proto)));
     if (const std::string target = target_of(match); target != "any")
-        words.push_back(fmt::format("{} {}",
-                                    match.directions == FG_BLOCK_OUT  ? "to"
-                                    : match.directions == FG_BLOCK_IN ? "from"
-                                                                      : "with",
-                                    target));
-    if (is_icmp_type(match) && (match.conditions & FG_MATCH_SPORT)) {
-        words.push_back(fmt::format("type {}", match.sport.first));
-        if (match.conditions & FG_MATCH_DPORT)
-            words.push_back(fmt::format("code {}", match.dport.first));
-    } else {
-        if (match.conditions & FG_MATCH_SPORT)
-            words.push_back("from port " + describe_range(match.sport));
-        if (match.conditions & FG_MATCH_DPORT)
-            words.push_back("to port " + describe_range(match.dport));
-    }
+        words.push_back(fmt::format("{} {}", preposition(match.directions), target));
+    describe_ports(match, words);
     if (match.tcp_mask != 0)
         words.push_back(fmt::format("flags {}/{}", describe_flags(match.tcp_mask), describe_flags(match.tcp_flags)));
     if (match.length.first != 0 || match.length.last != 65535)
