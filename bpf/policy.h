@@ -60,14 +60,13 @@ static __noinline struct fg_block *fg_find_block(const struct fg_control *contro
     return control->prefixes ? fg_find_prefix(address, direction) : NULL;
 }
 
-/* True when the packet is to be dropped; counts it on the entry. */
-static __always_inline bool fg_is_blocked(const struct fg_control *control, const struct fg_packet *packet,
+/* True when packets of this remote address are to be dropped; counts this one on the entry. */
+static __always_inline bool fg_hits_block(const struct fg_control *control, __u8 kind, const __u8 *address,
                                           enum fg_direction direction, const struct fg_weight *weight)
 {
-    if (!(control->hosts | control->prefixes) || packet->key.kind > FG_KIND_IPV6)
+    if (!(control->hosts | control->prefixes) || kind > FG_KIND_IPV6)
         return false;
-    const __u8 *address = direction == FG_RX ? packet->key.src : packet->key.dst;
-    if (!fg_may_be_blocked(control, packet->key.kind, address))
+    if (!fg_may_be_blocked(control, kind, address))
         return false;
     struct fg_block *block = fg_find_block(control, address, direction == FG_RX ? FG_BLOCK_IN : FG_BLOCK_OUT);
     if (!block)
@@ -76,6 +75,13 @@ static __always_inline bool fg_is_blocked(const struct fg_control *control, cons
     __sync_fetch_and_add(&block->packets, weight->packets);
     __sync_fetch_and_add(&block->bytes, weight->bytes);
     return true;
+}
+
+static __always_inline bool fg_is_blocked(const struct fg_control *control, const struct fg_packet *packet,
+                                          enum fg_direction direction, const struct fg_weight *weight)
+{
+    return fg_hits_block(control, packet->key.kind, direction == FG_RX ? packet->key.src : packet->key.dst, direction,
+                         weight);
 }
 
 #endif

@@ -188,7 +188,9 @@ __noinline int fg_judge_by_rules(struct fg_packet *packet, struct fg_weight *wei
     decision.until = early;
     if (early && decision.summary)
         bpf_loop(FG_MAX_RULES + FG_RULE_WORDS, fg_next_rule, &decision, 0);
-    if (decision.verdict == FG_UNDECIDED && fg_is_blocked(control, packet, direction, weight))
+    /* The copy of the address: before Linux 6.2 a map's key must not be what a global function was given. */
+    if (decision.verdict == FG_UNDECIDED &&
+        fg_hits_block(control, packet->key.kind, decision.address, direction, weight))
         return 1;
     decision.until = FG_MAX_RULES;
     if (decision.verdict == FG_UNDECIDED && (decision.summary | decision.word))
