@@ -93,6 +93,15 @@ FLOW = FLOW_NAMES | {
 }
 BLOCK = {"changed": truth, "id": count, "target": address, "dry_run": truth}
 UNBLOCK = {"changed": truth, "target?": address, "id?": count, "dry_run": truth}
+RULE = {"id": count, "action": one_of("allow", "block", "limit"), "priority": count, "target": text,
+        "directions": one_of("in", "out", "both"), "proto?": text, "port?": text, "source_port?": text, "tcp_flags?": text,
+        "interface?": text, "rate?": text, "burst?": count, "unit?": one_of("packets", "bytes", "connections"),
+        "per?": one_of("source", "total"), "shared_packets?": count, "text": text, "reason": text, "uid": count,
+        "created": time, "expires?": time, "remaining_s?": number, "last_hit?": time, "packets": count, "bytes": count,
+        "dropped_packets": count, "dropped_bytes": count}
+RULES = {"rules": [RULE], "count": count, "capacity": count, "blocklist": {"count": count, "priority": count}}
+RULE_ADDED = {"changed": truth, "id": count, "action": text, "target": text, "text": text, "dry_run": truth}
+RULES_REMOVED = {"changed": truth, "removed": [count], "target?": text, "id?": count, "dry_run": truth}
 BLOCKS = {"blocks": [{"id": count, "target": address, "directions": one_of("in", "out", "both"), "reason": text,
                       "uid": count, "created": time, "expires?": time, "remaining_s?": number, "packets": count,
                       "bytes": count}],

@@ -57,6 +57,14 @@ def flows(busy):
     (["unblock", "192.0.2.9"], contract.UNBLOCK),
     (["unblock", "4711"], contract.UNBLOCK),
     (["blocks"], contract.BLOCKS),
+    (["block", "any", "--port", "23", "--dry-run"], contract.RULE_ADDED),
+    (["allow", "192.0.2.77"], contract.RULE_ADDED),
+    (["allow"], contract.RULES),
+    (["limit", "--service", "tcp/22", "--rate", "10/s", "--new-connections", "--for", "1h"], contract.RULE_ADDED),
+    (["limit", "--remove", "udp/9", "--dry-run"], contract.RULES_REMOVED),
+    (["limit"], contract.RULES),
+    (["rules"], contract.RULES),
+    (["rules", "--export", "nft"], {"format": contract.only("nft"), "text": contract.text}),
 ], ids=lambda part: " ".join(part) if isinstance(part, list) else "")
 def test_answers_are_as_promised(busy, command, shape):
     contract.check(busy.ask(*command), shape)
@@ -171,6 +179,8 @@ def test_blocks_show_what_was_asked_for(busy):
     (["top", "--once"], [HOST_V4]),
     (["top", "--by", "service"], [f"tcp/{traffic.PORT}"]),
     (["blocks"], ["192.0.2.7", "scan"]),
+    (["rules"], ["ID", "PRIORITY", "blocked, at priority 200"]),
+    (["rules", "--export", "iptables"], ["*raw", "-s 192.0.2.7", "COMMIT"]),
     (["version"], ["0."]),
 ])
 def test_people_get_a_table(busy, arguments, words):

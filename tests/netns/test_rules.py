@@ -187,7 +187,7 @@ def random_frames(count, seed=7):
     return made
 
 
-@pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed: sudo scripts/setup.sh bench")
+@pytest.mark.skipif(not shutil.which("nft"), reason="nft is not installed: sudo scripts/setup.sh test")
 def test_nftables_comes_to_the_same_verdicts(lab, watching):
     for action, *rule in POLICY:  # of what comes in alone: the host answers, too
         watching.do(action, *rule, *(["--force"] if action == "block" else []), *([] if "--in" in rule else ["--in"]))

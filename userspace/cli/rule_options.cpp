@@ -78,10 +78,9 @@ Result<void> show(const Context &context, const Result<Json> &answer, const std:
 void print_change(const Json &answer, const std::string &verb, const std::string &same)
 {
     const bool changed = answer.value("changed", false);
-    const std::string target = answer.value("target",
-                                            answer.contains("id") ? fmt::format("{}", answer.value("id", 0)) : "it");
+    const std::string id = answer.contains("id") ? fmt::format("{}", answer.value("id", 0)) : "it";
     print_line(fmt::format("{}{} {}", changed && answer.value("dry_run", false) ? "would have " : "",
-                           changed ? verb : same, target));
+                           changed ? verb : same, answer.value("text", answer.value("target", id))));
 }
 
 void print_rules(const Json &answer, const std::string &action)

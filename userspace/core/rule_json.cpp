@@ -374,13 +374,6 @@ bool is_icmp_type(const fg_match &match)
     return (match.conditions & FG_MATCH_PROTO) && (match.proto == FG_PROTO_ICMP || match.proto == FG_PROTO_ICMPV6);
 }
 
-std::string target_of(const fg_match &match)
-{
-    if (const auto remote = remote_of(match))
-        return remote->to_string();
-    return match.family == FG_FAMILY_V4 ? "0.0.0.0/0" : match.family == FG_FAMILY_V6 ? "::/0" : "any";
-}
-
 const char *preposition(std::uint32_t directions)
 {
     return directions == FG_BLOCK_OUT ? "to" : directions == FG_BLOCK_IN ? "from" : "with";
@@ -404,7 +397,7 @@ void describe_ports(const fg_match &match, std::vector<std::string> &words)
 
 void put_match(Json &json, const fg_match &match)
 {
-    json["target"] = target_of(match);
+    json["target"] = describe_target(match);
     json["directions"] = match.directions == FG_BLOCK_IN ? "in" : match.directions == FG_BLOCK_OUT ? "out" : "both";
     if (match.conditions & FG_MATCH_PROTO)
         json["proto"] = protocol_name(match.proto);
@@ -469,6 +462,13 @@ Result<fg_rule> parse_rule(const Json &request)
     return rule;
 }
 
+std::string describe_target(const fg_match &match)
+{
+    if (const auto remote = remote_of(match))
+        return remote->to_string();
+    return match.family == FG_FAMILY_V4 ? "0.0.0.0/0" : match.family == FG_FAMILY_V6 ? "::/0" : "any";
+}
+
 std::string describe_match(const fg_match &match)
 {
     std::vector<std::string> words;
@@ -476,7 +476,7 @@ std::string describe_match(const fg_match &match)
         words.emplace_back(match.directions == FG_BLOCK_IN ? "in" : "out");
     if (match.conditions & FG_MATCH_PROTO)
         words.push_back(lower(protocol_name(match.proto)));
-    if (const std::string target = target_of(match); target != "any")
+    if (const std::string target = describe_target(match); target != "any")
         words.push_back(fmt::format("{} {}", preposition(match.directions), target));
     describe_ports(match, words);
     if (match.tcp_mask != 0)

@@ -133,7 +133,8 @@ Result<Json> add_rule(Maps &maps, const Json &request, std::uint32_t uid, const 
     return Json{{"changed", change->changed},
                 {"id", change->id},
                 {"action", describe_action(wanted->rule)},
-                {"target", describe_match(match)},
+                {"target", describe_target(match)},
+                {"text", describe_match(match)},
                 {"dry_run", dry_run}};
 }
 
@@ -149,7 +150,13 @@ Result<Json> remove_rules(Maps &maps, std::string_view action, const std::string
     for (const std::uint32_t id : *ids)
         if (auto removed = rules->remove(id, boot_ns, dry_run); !removed)
             return std::unexpected(removed.error());
-    return Json{{"changed", !ids->empty()}, {"removed", *ids}, {"target", which}, {"dry_run", dry_run}};
+    Json json{{"changed", !ids->empty()}, {"removed", *ids}};
+    if (which.find_first_not_of("0123456789") != std::string::npos)
+        json["target"] = which;
+    else if (!ids->empty())
+        json["id"] = ids->front();
+    json["dry_run"] = dry_run;
+    return json;
 }
 
 Result<Json> list_rules(Maps &maps)

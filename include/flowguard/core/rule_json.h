@@ -21,6 +21,8 @@ bool has_conditions(const Json &request);
 /// An error says which of them is wrong and how it is written, with ExitCode::Usage. Without id, uid and times.
 Result<fg_rule> parse_rule(const Json &request);
 
+/// An address, a prefix, "0.0.0.0/0", "::/0" or "any".
+std::string describe_target(const fg_match &match);
 /// "in tcp from 192.0.2.0/24 to port 22 on eth0": what a packet must be; "any packet" if it may be anything.
 std::string describe_match(const fg_match &match);
 /// "allow", "block", "limit to 10/s (burst 20) per source".
