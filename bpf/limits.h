@@ -7,6 +7,7 @@
 #define FLOWGUARD_BPF_LIMITS_H
 
 #define FG_TAKE_TRIES 8
+#define FG_MOST_UNITS 131072ULL /* of one packet; times a day in nanoseconds, they fit into 64 bits */
 
 /*
  * True if the bucket has what the packet costs, which is taken then. A packet that costs more than a full bucket holds
@@ -39,7 +40,10 @@ static __always_inline __u64 *fg_source_bucket(const struct fg_rule *rule, const
             return &set->bucket[i].full;
     for (__u32 i = 0; i < FG_BUCKETS_IN_SET; i++) {
         __u64 owner = set->bucket[i].owner;
-        if (set->bucket[i].full <= now && __sync_val_compare_and_swap(&set->bucket[i].owner, owner, hash) == owner)
+        if (set->bucket[i].full > now)
+            continue;
+        __u64 was = __sync_val_compare_and_swap(&set->bucket[i].owner, owner, hash);
+        if (was == owner || was == hash) /* or another CPU took it for the same source */
             return &set->bucket[i].full;
     }
     return NULL;
@@ -49,6 +53,8 @@ static __always_inline bool fg_is_within(struct fg_rule *rule, const __u8 *addre
 {
     __u64 now = bpf_ktime_get_ns();
     __u64 units = rule->unit == FG_UNIT_BYTES ? weight->bytes : weight->packets;
+    if (units > FG_MOST_UNITS)
+        units = FG_MOST_UNITS;
     __u64 rate = rule->rate;
     __u64 cost = (units * rule->period_ns + rate / 2) / rate;
     __u64 *bucket = rule->per_source ? fg_source_bucket(rule, address, now) : &rule->bucket;

@@ -156,7 +156,10 @@ __noinline int fg_find_rules(struct fg_packet *packet, struct fg_decision *decis
     if (fields & 1 << FG_FIELD_SPORT && decision->summary)
         fg_use_row(decision, FG_FIELD_SPORT, no_ports ? half->no_sport : half->sport[key->sport]);
     if (fields & 1 << FG_FIELD_TCP_FLAGS && decision->summary)
-        fg_use_row(decision, FG_FIELD_TCP_FLAGS, no_ports ? half->no_tcp_flags : half->tcp_flags[packet->tcp_flags]);
+        fg_use_row(decision, FG_FIELD_TCP_FLAGS,
+                   no_ports      ? half->no_tcp_flags
+                   : packet->cut ? half->cut_tcp_flags
+                                 : half->tcp_flags[packet->tcp_flags]);
     if (fields & 1 << FG_FIELD_ADDRESS && decision->summary)
         fg_use_row(decision, FG_FIELD_ADDRESS, fg_find_address(packet, decision));
     if (fields & 1 << FG_FIELD_LENGTH && decision->summary) {

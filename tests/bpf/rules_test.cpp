@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -59,6 +60,14 @@ struct RulesTest : DatapathTest {
     std::optional<Ruleset> rules;
 };
 
+/// With eight bytes of a TCP header: the ports, and no flags.
+Packet cut_frame(Packet frame, RulePacket &packet)
+{
+    frame.udp(packet.key.sport, packet.key.dport);
+    packet.length = static_cast<std::uint32_t>(frame.bytes().size());
+    return frame;
+}
+
 /// A frame of it; what its length makes of `packet.length` is written there.
 Packet frame_of(RulePacket &packet)
 {
@@ -75,6 +84,8 @@ Packet frame_of(RulePacket &packet)
         if (fragment)
             frame.fragment(key.proto, 8);
     }
+    if (key.proto == FG_PROTO_TCP && packet.cut)
+        return cut_frame(frame, packet);
     if (key.proto == FG_PROTO_TCP)
         frame.tcp(key.sport, key.dport, packet.tcp_flags);
     else if (fg_has_ports(key.proto))
@@ -112,7 +123,7 @@ TEST_F(RulesTest, GiveTheVerdictOfAskingOneAfterTheOther)
             const bool dropped = verdict == (packet.direction == FG_RX ? static_cast<int>(XDP_DROP) : tc_drop);
             std::optional<std::uint16_t> first;
             for (const std::uint16_t at : rule_order(slots))
-                if (!first && matches(slots[at].match, packet))
+                if (!first && matches(slots[at], packet))
                     first = at;
             ASSERT_EQ(dropped, first && slots[*first].action == FG_RULE_BLOCK)
                 << (first ? describe_match(slots[*first].match) : "no rule");
@@ -150,8 +161,8 @@ TEST_F(RulesTest, AreAddedOnceAndGoWithoutATrace)
     EXPECT_FALSE(drops(from("192.0.2.1", FG_TCP_SYN, 22)));
     EXPECT_EQ(by_id(id).dropped_packets, 1U);
     EXPECT_NE(by_id(id).last_hit, 0U);
-    EXPECT_TRUE(rules->remove(id, boot_time_ns())->changed);
-    EXPECT_FALSE(rules->remove(id, boot_time_ns())->changed);
+    EXPECT_TRUE(rules->remove(std::array{id}));
+    EXPECT_TRUE(rules->remove(std::array{id})) << "again";
     EXPECT_FALSE(drops(from("192.0.2.1", FG_TCP_SYN, 23)));
     EXPECT_EQ(maps_->control().rules, 0U);
     for (std::uint32_t at = 0; at < FG_MAX_RULES; at++)
@@ -187,6 +198,32 @@ TEST_F(RulesTest, ARuleThatAProcessDiedOverIsThereOrNotAtAll)
     EXPECT_EQ(rule(0).id, 0U);
 }
 
+TEST_F(RulesTest, OneThatWasNotInstalledIsFoundAndInstalled)
+{
+    fg_rule value = parse_rule({{"action", "block"}, {"target", "any"}, {"port", 22}}).value();
+    value.id = 5;
+    const std::uint32_t at = 3;
+    ASSERT_EQ(bpf_map_update_elem(maps_->fd("fg_rules"), &at, &value, BPF_ANY), 0);
+    EXPECT_FALSE(drops(from("192.0.2.1"))) << "whoever wrote it has died";
+    EXPECT_TRUE(rules->recover());
+    EXPECT_TRUE(drops(from("192.0.2.1")));
+    const std::uint32_t rows = maps_->control().rules;
+    EXPECT_TRUE(rules->recover());
+    EXPECT_EQ(maps_->control().rules, rows) << "there is nothing left to do";
+    EXPECT_TRUE(rules->remove(std::array{5U}));
+}
+
+TEST_F(RulesTest, TinyFragmentsHideNoFlags)
+{
+    add({{"action", "limit"}, {"service", "tcp/22"}, {"rate", "1/h"}, {"burst", 1}, {"new_connections", true}});
+    Packet::V4 first;
+    first.fragment_offset = 0x2000; /* more follow */
+    const Packet tiny = Packet().ethernet(0x0800).ipv4("192.0.2.1", "10.0.0.2", FG_PROTO_TCP, first).udp(4000, 22);
+    EXPECT_FALSE(drops(tiny));
+    EXPECT_TRUE(drops(tiny)) << "RFC 1858: the flags come with the next one, and may be SYN";
+    EXPECT_FALSE(drops(from("192.0.2.1", FG_TCP_ACK)));
+}
+
 TEST_F(RulesTest, AFullTableIsAnError)
 {
     for (std::uint32_t at = 0; at < FG_MAX_RULES; at++) {
@@ -196,8 +233,8 @@ TEST_F(RulesTest, AFullTableIsAnError)
     }
     ASSERT_TRUE(rules->install());
     const auto refused = rules->add(
-        {.rule = parse_rule({{"action", "block"}, {"port", 9'999}}).value(), .lifetime = {}}, boot_time_ns(),
-        real_time_ns());
+        {.rule = parse_rule({{"action", "block"}, {"target", "any"}, {"port", 9'999}}).value(), .lifetime = {}},
+        boot_time_ns(), real_time_ns());
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().message.find("1024 rules"), std::string::npos);
     EXPECT_TRUE(drops(from("192.0.2.1", FG_TCP_SYN, 1'024)));
@@ -237,7 +274,7 @@ TEST_F(RulesTest, LimitsAreExactAlsoWhenProcessorsCompete)
             const auto [packets, seconds] = passed(programs_->xdp(), {from("192.0.2.1")}, 1.0, threads,
                                                    [&] { return by_id(id); });
             EXPECT_NEAR(packets / (burst + rate * seconds), 1, 0.01) << rate << "/s, " << threads << " threads";
-            EXPECT_TRUE(rules->remove(id, boot_time_ns()));
+            EXPECT_TRUE(rules->remove(std::array{id}));
             drain();
         }
 }
@@ -273,7 +310,7 @@ TEST_F(RulesTest, BytesAreLimitedAndWhatIsWithinGoesOnToTheNextRule)
         went += !drops(packet);
     EXPECT_EQ(went, 64U);
     EXPECT_EQ(by_id(id).dropped_bytes, 36 * 1'024U);
-    EXPECT_TRUE(rules->remove(id, boot_time_ns()));
+    EXPECT_TRUE(rules->remove(std::array{id}));
     EXPECT_TRUE(drops(from("192.0.2.1", FG_TCP_SYN, 23)));
 }
 

@@ -134,19 +134,22 @@ def test_nobody_locks_himself_out(lab, watching):
     watching.fails(REFUSED, "block", HOST_V4, "--port", 80)
     environment = {**os.environ, "SSH_CONNECTION": f"{PEER_V4} 50000 {HOST_V4} 22"}
     for refused in (["any"], ["any", "--proto", "tcp"], ["any", "--port", "1-100"], ["0.0.0.0/0", "--in", "--port", "22"],
-                    ["any", "--out", "--source-port", "22"], [PEER_V4, "--port", "80"]):
+                    ["any", "--out", "--source-port", "22"], [PEER_V4, "--port", "80"], ["any", "--port", "1024-65535"],
+                    ["any", "--in", "--source-port", "1024-65535"], ["any", "--tcp-flags", "PSH/PSH"]):
         done = subprocess.run(watching.command("block", *refused), env=environment, capture_output=True, text=True,
                               check=False)
         assert done.returncode == REFUSED, (refused, done.stderr)
         assert "--force" in done.stderr
-    done = subprocess.run(watching.command("block", "any", "--port", "23"), env=environment, check=False)
-    assert done.returncode == DONE
-    assert len(rules(watching)) == 1
+    for harmless in (["--in", "--port", "23"], ["--proto", "udp"]):
+        done = subprocess.run(watching.command("block", "any", *harmless), env=environment, check=False)
+        assert done.returncode == DONE
+    assert len(rules(watching)) == 2
 
 
 def test_mistakes_change_nothing(watching):
     for mistake in (["block", "any", "--port", "0x16"], ["limit", "--service", "tcp/22"], ["limit", "--rate", "fast"],
-                    ["allow", "nowhere"], ["block", "any", "--proto", "gre", "--port", "1"], ["rules", "--export", "pf"]):
+                    ["allow", "nowhere"], ["block", "any", "--proto", "gre", "--port", "1"], ["rules", "--export", "pf"],
+                    ["unblock", ""], ["allow", "--remove", "tcp/22"]):
         watching.fails(USAGE, *mistake)
     assert rules(watching) == []
     assert not json.loads(watching.do("--json", "limit", "--remove", "tcp/22"))["changed"]

@@ -63,6 +63,8 @@ class RandomRules {
         if (one_in(10)) {
             key.flags = FG_KEY_FRAGMENT;
             key.sport = key.dport = 0;
+        } else if (key.proto == FG_PROTO_TCP && one_in(10)) {
+            packet.cut = true;
         } else if (key.proto == FG_PROTO_TCP) {
             packet.tcp_flags = static_cast<std::uint8_t>(one_in(2) ? like.tcp_flags : upto(63));
         }
@@ -126,7 +128,7 @@ class RandomRules {
         const bool none = (match.conditions & FG_MATCH_PROTO) && !icmp && !fg_has_ports(match.proto);
         if (!none && one_in(3)) {
             match.conditions |= FG_MATCH_DPORT;
-            match.dport = range(icmp ? 255 : 65'535);
+            match.dport = one_in(10) && !icmp ? fg_range{0, 65535} : range(icmp ? 255 : 65'535);
         }
         if (!none && one_in(6)) {
             match.conditions |= FG_MATCH_SPORT;

@@ -26,10 +26,13 @@ TEST(RuleJson, ReadsWhatCanBeSaid)
               "block: with 0.0.0.0/0 from port 1000-2000 on eth0");
     EXPECT_EQ(text({{"action", "block"}, {"target", "::/0"}, {"icmp_type", "128"}}),
               "block: ipv6-icmp with ::/0 type 128");
-    EXPECT_EQ(text({{"action", "block"}, {"icmp_type", "3/1"}}), "block: icmp type 3 code 1");
-    EXPECT_EQ(text({{"action", "block"}, {"tcp_flags", "syn,fin/syn,fin"}}), "block: tcp flags FIN,SYN/FIN,SYN");
-    EXPECT_EQ(text({{"action", "block"}, {"tcp_flags", "FIN,SYN,RST/NONE"}}), "block: tcp flags FIN,SYN,RST/NONE");
-    EXPECT_EQ(text({{"action", "block"}, {"min_length", "100"}, {"max_length", 200}}), "block: of 100-200 bytes");
+    EXPECT_EQ(text({{"action", "block"}, {"target", "any"}, {"icmp_type", "3/1"}}), "block: icmp type 3 code 1");
+    EXPECT_EQ(text({{"action", "block"}, {"target", "any"}, {"tcp_flags", "syn,fin/syn,fin"}}),
+              "block: tcp flags FIN,SYN/FIN,SYN");
+    EXPECT_EQ(text({{"action", "block"}, {"target", "any"}, {"tcp_flags", "FIN,SYN,RST/NONE"}}),
+              "block: tcp flags FIN,SYN,RST/NONE");
+    EXPECT_EQ(text({{"action", "block"}, {"target", "any"}, {"min_length", "100"}, {"max_length", 200}}),
+              "block: of 100-200 bytes");
     EXPECT_EQ(text({{"action", "limit"}, {"service", "tcp/22"}, {"rate", "10/s"}, {"new_connections", true}}),
               "limit new connections to 10/s (burst 10) per source: in tcp to port 22 flags SYN,ACK/SYN");
     EXPECT_EQ(text({{"action", "limit"}, {"rate", "8Mbit/s"}, {"per", "total"}, {"directions", "out"}}),
@@ -41,10 +44,12 @@ TEST(RuleJson, RefusesWhatMakesNoSense)
 {
     const auto error = [](Json request, const char *part) {
         request.emplace("action", "block");
+        request.emplace("target", "any");
         const std::string said = text(request);
         EXPECT_TRUE(said.starts_with("error: ") && said.find(part) != std::string::npos) << said;
     };
     error({{"action", "forbid"}}, "allow, block or limit");
+    error({{"target", ""}, {"port", "22"}}, "a target is needed");
     error({{"target", "nowhere"}}, "nowhere");
     error({{"target", "10.0.0.1/8"}}, "10.0.0.0/8");
     error({{"proto", "tpc"}}, "tcp, udp, icmp");
@@ -102,6 +107,20 @@ TEST(RuleExport, IsWrittenForEachFirewall)
                             "-A FLOWGUARD-IN -p tcp --dport 22 -m hashlimit"),
               std::string::npos)
         << iptables;
+    EXPECT_NE(
+        iptables.find("--hashlimit-name fg-2-in --hashlimit-above 10/sec --hashlimit-burst 10 --hashlimit-mode srcip"),
+        std::string::npos)
+        << iptables;
+    policy.rules = {*parse_rule({{"action", "limit"}, {"rate", "1MB/min"}, {"directions", "both"}, {"per", "total"}}),
+                    *parse_rule({{"action", "limit"}, {"rate", "10/h"}}),
+                    *parse_rule({{"action", "block"}, {"target", "any"}, {"tcp_flags", "CWR/CWR"}})};
+    const std::string bytes = export_policy(policy, "iptables").value();
+    EXPECT_NE(bytes.find("--hashlimit-above 16667b/s --hashlimit-burst 65536b"), std::string::npos) << bytes;
+    EXPECT_NE(bytes.find("flags that iptables does not know"), std::string::npos);
+    EXPECT_EQ(bytes.find("udplite"), std::string::npos);
+    const std::string slow = export_policy(policy, "nft").value();
+    EXPECT_NE(slow.find("limit rate over 16667 bytes/second burst 65536 bytes"), std::string::npos) << slow;
+    EXPECT_NE(slow.find("timeout 361s"), std::string::npos) << "what a bucket of one takes to be full again: " << slow;
     EXPECT_EQ(export_policy(policy, "ip6tables").value().find("192.0.2.7"), std::string::npos);
     EXPECT_EQ(export_policy(policy, "pf").error().code, ExitCode::Usage);
 }

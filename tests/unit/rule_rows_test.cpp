@@ -29,7 +29,9 @@ std::optional<std::uint32_t> first_by_rows(const RuleRows &made, const RulePacke
                                                     half.proto[key.proto],
                                                     no_ports ? half.no_sport : half.sport[key.sport],
                                                     no_ports ? half.no_dport : half.dport[key.dport],
-                                                    no_ports ? half.no_tcp_flags : half.tcp_flags[packet.tcp_flags],
+                                                    no_ports     ? half.no_tcp_flags
+                                                    : packet.cut ? half.cut_tcp_flags
+                                                                 : half.tcp_flags[packet.tcp_flags],
                                                     half.length[std::min(packet.length, 65535U)]};
     for (std::uint32_t word = 0; word < FG_RULE_WORDS; word++) {
         std::uint64_t bits = ~0ULL;
@@ -47,7 +49,7 @@ std::optional<std::uint32_t> first_by_rows(const RuleRows &made, const RulePacke
 std::optional<std::uint32_t> first_one_by_one(std::span<const fg_rule> slots, const RulePacket &packet)
 {
     for (const std::uint16_t slot : rule_order(slots))
-        if (matches(slots[slot].match, packet))
+        if (matches(slots[slot], packet))
             return slot;
     return {};
 }

@@ -32,8 +32,11 @@ Result<Json> block_request(const BlockOptions &options)
     if (!request)
         return request;
     (*request)["force"] = options.force;
-    if (const char *session = std::getenv("SSH_CONNECTION"))
+    if (const char *session = std::getenv("SSH_CONNECTION")) { /* peer, its port, our address, our port */
         (*request)["session_peer"] = std::string(session, std::strcspn(session, " "));
+        if (const char *last = std::strrchr(session, ' '))
+            (*request)["session_port"] = static_cast<std::uint16_t>(std::strtoul(last + 1, nullptr, 10));
+    }
     return request;
 }
 

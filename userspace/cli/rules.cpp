@@ -52,6 +52,7 @@ struct LimitOptions {
     std::string burst;
     std::string per;
     std::string remove;
+    std::string to;
     bool new_connections = false;
 };
 
@@ -61,6 +62,10 @@ Result<Json> limit_request(const LimitOptions &options)
     if (!request)
         return request;
     (*request)["action"] = "limit";
+    if (!options.to.empty()) {
+        (*request)["target"] = options.to;
+        request->emplace("directions", "out");
+    }
     for (const auto &[name, value] : {std::pair("service", &options.service),
                                       {"rate", &options.rate},
                                       {"burst", &options.burst},
@@ -104,7 +109,8 @@ Run build_limit(CLI::App &command)
 {
     auto options = std::make_shared<LimitOptions>();
     command.add_option("--service", options->service, "A service like tcp/22: short for --proto and --port");
-    command.add_option("--from,--to", options->rule.target, "Only of this address or prefix");
+    auto *from = command.add_option("--from", options->rule.target, "Only what comes from this address or prefix");
+    command.add_option("--to", options->to, "Only what goes to this address or prefix")->excludes(from);
     auto *rate = command.add_option("--rate", options->rate, "10/s, 600/min, 10Mbit/s, 1MB/s");
     command.add_option("--burst", options->burst, "Packets or bytes at once; without: what comes in a second");
     command.add_option("--per", options->per, "'source' (each has its own, the default) or 'total'");

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace flowguard {
 namespace {
@@ -52,6 +53,14 @@ std::vector<std::string_view> flags(std::uint8_t bits)
     return names;
 }
 
+/// Bytes a second, and a burst of no less, because that is what both of them take.
+std::pair<std::uint64_t, std::uint64_t> byte_rate(const fg_rule &rule)
+{
+    const double rate = std::ceil(static_cast<double>(rule.rate) * 1e9 / static_cast<double>(rule.period_ns));
+    const auto whole = static_cast<std::uint64_t>(std::max(rate, 1.0));
+    return {whole, std::max<std::uint64_t>(whole, rule.burst)};
+}
+
 /// Of an IP packet, the shortest and the longest.
 fg_range ip_length(const fg_range &frame)
 {
@@ -93,9 +102,10 @@ class Nft {
     {
         chain("in", FG_BLOCK_IN, "prerouting", "-450", "iifname");
         chain("out", FG_BLOCK_OUT, "postrouting", "450", "oifname");
-        return fmt::format("# made by 'flowguard rules --export nft'; load it with 'nft -f'\n"
-                           "table inet flowguard\ndelete table inet flowguard\ntable inet flowguard {{\n{}{}}}\n",
-                           sets_, chains_);
+        return fmt::format(
+            "# made by 'flowguard rules --export nft'; load it with 'nft -f'. Nothing here ends by itself.\n"
+            "table inet flowguard\ndelete table inet flowguard\ntable inet flowguard {{\n{}{}}}\n",
+            sets_, chains_);
     }
 
   private:
@@ -170,13 +180,17 @@ class Nft {
         if (rule.action != FG_RULE_LIMIT)
             return rule.action == FG_RULE_ALLOW ? "accept" : "drop";
         const bool bytes = rule.unit == FG_UNIT_BYTES;
-        const std::string limit = fmt::format("limit rate over {}{}/{} burst {} {}", rule.rate, bytes ? " bytes" : "",
-                                              period_of(rule).nft, rule.burst, bytes ? "bytes" : "packets");
+        const auto [rate, burst] = byte_rate(rule);
+        const std::string limit = bytes ? fmt::format("limit rate over {} bytes/second burst {} bytes", rate, burst)
+                                        : fmt::format("limit rate over {}/{} burst {} packets", rule.rate,
+                                                      period_of(rule).nft, rule.burst);
         if (!rule.per_source)
             return limit + " counter drop";
         const std::string set = fmt::format("limit_{}_{}_{}", rule.id, chain, family);
-        sets_ += fmt::format("    set {} {{ type {}; size 65535; flags dynamic; timeout 1m; }}\n", set,
-                             family == FG_FAMILY_V4 ? "ipv4_addr" : "ipv6_addr");
+        /* Who is forgotten before his bucket is full begins with a full one. */
+        const std::uint64_t refill_s = std::max<std::uint64_t>(60, rule.burst_ns / 1'000'000'000 + 1);
+        sets_ += fmt::format("    set {} {{ type {}; size 65535; flags dynamic; timeout {}s; }}\n", set,
+                             family == FG_FAMILY_V4 ? "ipv4_addr" : "ipv6_addr", refill_s);
         return fmt::format("update @{} {{ {} {} {} }} counter drop", set, family == FG_FAMILY_V4 ? "ip" : "ip6", side,
                            limit);
     }
@@ -208,8 +222,8 @@ class Iptables {
 
     std::string text()
     {
-        std::string all = fmt::format("# made by 'flowguard rules --export {0}tables'; load it with '{0}tables-restore "
-                                      "--noflush'\n",
+        std::string all = fmt::format("# made by 'flowguard rules --export {0}tables'; load it once with "
+                                      "'{0}tables-restore --noflush'. Nothing here ends by itself.\n",
                                       v4_ ? "ip" : "ip6");
         all += table("raw", "FLOWGUARD-IN", FG_BLOCK_IN, "PREROUTING", "-i", "-s");
         all += table("mangle", "FLOWGUARD-OUT", FG_BLOCK_OUT, "POSTROUTING", "-o", "-d");
@@ -241,12 +255,16 @@ class Iptables {
             return "";
         if (is_icmp_rule(match) && (match.proto == FG_PROTO_ICMP) != v4_ && (match.conditions & FG_MATCH_SPORT))
             return "";
+        constexpr unsigned unknown_flags = 0xc0; /* ECE and CWR */
+        if (match.tcp_mask & unknown_flags)
+            return fmt::format("# rule {} looks at flags that iptables does not know\n", rule.id);
         const bool proto = match.conditions & FG_MATCH_PROTO;
         if (proto || !(match.conditions & (FG_MATCH_SPORT | FG_MATCH_DPORT)))
             return line(rule, chain, device, side, proto ? std::optional(match.proto) : std::nullopt);
         std::string text;
         for (const std::uint8_t each : with_ports)
-            text += line(rule, chain, device, side, each);
+            if (each != FG_PROTO_UDPLITE) /* it has no ports there */
+                text += line(rule, chain, device, side, each);
         return text;
     }
 
@@ -294,8 +312,6 @@ class Iptables {
             return "sctp";
         case FG_PROTO_DCCP:
             return "dccp";
-        case FG_PROTO_UDPLITE:
-            return "udplite";
         default:
             return fmt::format("{}", proto);
         }
@@ -313,11 +329,16 @@ class Iptables {
     {
         if (rule.action != FG_RULE_LIMIT)
             return "";
-        const bool bytes = rule.unit == FG_UNIT_BYTES;
-        return fmt::format(
-            " -m hashlimit --hashlimit-name fg-{} --hashlimit-above {}{}/{} --hashlimit-burst {}{}{}", rule.id,
-            rule.rate, bytes ? "b" : "", bytes ? "s" : period_of(rule).iptables, rule.burst, bytes ? "b" : "",
-            rule.per_source ? (side == "-s" ? " --hashlimit-mode srcip" : " --hashlimit-mode dstip") : "");
+        const bool incoming = side == "-s";
+        const auto [bytes, burst] = byte_rate(rule);
+        const std::string rate = rule.unit == FG_UNIT_BYTES ? fmt::format("{}b/s --hashlimit-burst {}b", bytes, burst)
+                                                            : fmt::format("{}/{} --hashlimit-burst {}", rule.rate,
+                                                                          period_of(rule).iptables, rule.burst);
+        return fmt::format(" -m hashlimit --hashlimit-name fg-{}-{} --hashlimit-above {}{}", rule.id,
+                           incoming ? "in" : "out", rate,
+                           !rule.per_source ? ""
+                           : incoming       ? " --hashlimit-mode srcip"
+                                            : " --hashlimit-mode dstip");
     }
 
     const Policy &policy_;

@@ -82,6 +82,9 @@ Result<fg_range> parse_range(std::string_view text, const char *what)
 Result<void> parse_target(const Json &request, fg_match &match)
 {
     const std::string text = text_of(request, "target");
+    const bool needed = text_of(request, "action") != "limit" && text_of(request, "service").empty();
+    if (text.empty() && needed)
+        return fail(ExitCode::Usage, "a target is needed: an address, a prefix, or 'any'");
     if (text.empty() || text == "any")
         return {};
     if (text == "::/0") {
@@ -302,7 +305,8 @@ Result<void> parse_burst(const Json &request, fg_rule &rule)
     constexpr double longest = 365.0 * 86'400 * 1e9;
     if (ns > longest)
         return fail(ExitCode::Usage, "so great a burst takes more than a year to come back; choose a smaller one");
-    rule.burst_ns = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(ns));
+    /* The cost of each packet is rounded to a nanosecond, so that a burst may take half of one for each. */
+    rule.burst_ns = static_cast<std::uint64_t>(std::ceil(ns)) + rule.burst / 2 + 1;
     return {};
 }
 

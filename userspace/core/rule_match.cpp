@@ -56,8 +56,11 @@ bool matches_length(const fg_match &match, std::uint32_t length)
     return is_within(match.length, std::min(length, longest));
 }
 
-bool matches(const fg_match &match, const RulePacket &packet)
+bool matches_cut_flags(const fg_rule &rule) { return rule.match.tcp_mask == 0 || rule.action != FG_RULE_ALLOW; }
+
+bool matches(const fg_rule &rule, const RulePacket &packet)
 {
+    const fg_match &match = rule.match;
     const fg_flow_key &key = packet.key;
     if (key.kind > FG_KIND_IPV6)
         return false;
@@ -65,8 +68,8 @@ bool matches(const fg_match &match, const RulePacket &packet)
     const auto if_ports = [ports](auto value) { return ports ? std::optional(value) : std::nullopt; };
     return matches_path(match, packet.interface, packet.direction) && matches_proto(match, key.proto) &&
            matches_sport(match, if_ports(key.sport)) && matches_dport(match, if_ports(key.dport)) &&
-           matches_tcp_flags(match, if_ports(packet.tcp_flags)) && matches_length(match, packet.length) &&
-           matches_remote(match, key, packet.direction);
+           (ports && packet.cut ? matches_cut_flags(rule) : matches_tcp_flags(match, if_ports(packet.tcp_flags))) &&
+           matches_length(match, packet.length) && matches_remote(match, key, packet.direction);
 }
 
 std::optional<IpPrefix> remote_of(const fg_match &match)

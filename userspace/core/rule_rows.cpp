@@ -24,7 +24,7 @@ class Compiler {
             fg_rule_half &half = *result_.half;
             half.order[half.count++] = slot;
             half.early += slots[slot].priority < FG_BLOCKLIST_PRIORITY;
-            rules_.push_back(&slots[slot].match);
+            rules_.push_back(&slots[slot]);
         }
         all_ = bits_of([](const fg_match &) { return true; });
         row_of(all_); /* FG_ALL_RULES */
@@ -41,13 +41,19 @@ class Compiler {
         compile_each(FG_FIELD_TCP_FLAGS, half.tcp_flags, [](const fg_match &match, std::size_t value) {
             return matches_tcp_flags(match, static_cast<std::uint8_t>(value));
         });
-        half.no_tcp_flags = row_of(bits_of([](const fg_match &match) { return matches_tcp_flags(match, {}); }));
+        half.no_tcp_flags = row_without(FG_FIELD_TCP_FLAGS,
+                                        [](const fg_match &match) { return matches_tcp_flags(match, {}); });
+        Bits cut{};
+        for (std::size_t i = 0; i < rules_.size(); i++)
+            if (matches_cut_flags(*rules_[i]))
+                cut.at(i / 64) |= 1ULL << (i % 64);
+        half.cut_tcp_flags = row_of(cut);
         compile_ranges(FG_FIELD_SPORT, half.sport,
                        [](const fg_match &match) { return range_if(match.conditions & FG_MATCH_SPORT, match.sport); });
-        half.no_sport = row_of(bits_of([](const fg_match &match) { return matches_sport(match, {}); }));
+        half.no_sport = row_without(FG_FIELD_SPORT, [](const fg_match &match) { return matches_sport(match, {}); });
         compile_ranges(FG_FIELD_DPORT, half.dport,
                        [](const fg_match &match) { return range_if(match.conditions & FG_MATCH_DPORT, match.dport); });
-        half.no_dport = row_of(bits_of([](const fg_match &match) { return matches_dport(match, {}); }));
+        half.no_dport = row_without(FG_FIELD_DPORT, [](const fg_match &match) { return matches_dport(match, {}); });
         compile_ranges(FG_FIELD_LENGTH, half.length, [](const fg_match &match) { return match.length; });
         return std::move(result_);
     }
@@ -59,7 +65,7 @@ class Compiler {
     {
         Bits bits{};
         for (std::size_t i = 0; i < rules_.size(); i++)
-            if (condition(*rules_[i]))
+            if (condition(rules_[i]->match))
                 bits.at(i / 64) |= 1ULL << (i % 64);
         return bits;
     }
@@ -76,6 +82,14 @@ class Compiler {
             result_.rows.push_back(row);
         }
         return found->second;
+    }
+
+    /// Of packets that do not have the field.
+    template <class Condition> std::uint16_t row_without(fg_rule_field field, Condition condition)
+    {
+        const Bits bits = bits_of(condition);
+        use(field, bits);
+        return row_of(bits);
     }
 
     void use(fg_rule_field field, const Bits &bits)
@@ -114,7 +128,7 @@ class Compiler {
         };
         std::map<std::uint32_t, Change> changes{{0, {}}};
         for (std::size_t i = 0; i < rules_.size(); i++) {
-            const fg_range range = get(*rules_[i]);
+            const fg_range range = get(rules_[i]->match);
             changes[range.first].begin.push_back(i);
             changes[range.last + 1U].end.push_back(i);
         }
@@ -150,8 +164,8 @@ class Compiler {
         use(FG_FIELD_ADDRESS, any_v4);
         use(FG_FIELD_ADDRESS, any_v6);
         std::set<IpPrefix> prefixes;
-        for (const fg_match *match : rules_)
-            if (const auto remote = remote_of(*match))
+        for (const fg_rule *rule : rules_)
+            if (const auto remote = remote_of(rule->match))
                 prefixes.insert(*remote);
         for (const IpPrefix &prefix : prefixes)
             result_.addresses.emplace_back(prefix, row_of(bits_of_prefix(prefix)));
@@ -169,7 +183,7 @@ class Compiler {
     }
 
     const InterfaceNames &interfaces_;
-    std::vector<const fg_match *> rules_; ///< in their order
+    std::vector<const fg_rule *> rules_; ///< in their order
     Bits all_{};
     std::map<Bits, std::uint16_t> numbers_;
     RuleRows result_;

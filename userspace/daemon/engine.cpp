@@ -306,7 +306,8 @@ std::vector<Protected> Engine::protect(const Json &request) const
         protect.push_back({address, "protected by the configuration"});
     /* The daemon has not the environment of whoever asks. */
     if (const auto peer = IpAddress::parse(request.value("session_peer", "")))
-        protect.push_back({*peer, "the peer of your own SSH session"});
+        protect.push_back(
+            {*peer, "the peer of your own SSH session", request.value("session_port", std::uint16_t{22})});
     return protect;
 }
 

@@ -86,9 +86,10 @@ std::optional<std::string> refusal(const IpPrefix &target, const std::vector<Pro
         all.push_back({IpAddress::parse(address).value(), "this host itself"});
     for (const char *address : {"224.0.0.1", "255.255.255.255", "ff02::1"})
         all.push_back({IpAddress::parse(address).value(), "a multicast or broadcast address"});
-    for (const auto &[address, why] : all)
-        if (target.contains(address))
-            return target.is_host() ? "is " + why : fmt::format("contains {}, {},", address.to_string(), why);
+    for (const Protected &each : all)
+        if (target.contains(each.address))
+            return target.is_host() ? "is " + each.why
+                                    : fmt::format("contains {}, {},", each.address.to_string(), each.why);
     return {};
 }
 

@@ -18,7 +18,6 @@ namespace flowguard {
 namespace {
 
 constexpr std::int64_t longest_rule_s = 10LL * 365 * 86400;
-constexpr std::uint16_t ssh_port = 22;
 
 std::uint64_t monotonic_ns()
 {
@@ -27,18 +26,19 @@ std::uint64_t monotonic_ns()
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
-/// What such a peer sends to the login of this host, or gets from it.
-RulePacket login_packet(const IpAddress &peer, const fg_match &match, fg_direction direction)
+bool is_within(const fg_range &range, std::uint16_t port) { return range.first <= port && port <= range.last; }
+
+/// Could it match anything of the session, whatever port the peer has and whatever flags and length a packet?
+bool could_cut(const fg_match &match, const Protected &peer)
 {
-    RulePacket packet{.key = {}, .direction = direction, .tcp_flags = FG_TCP_ACK, .length = 0, .interface = {}};
-    packet.interface = match.interface;
-    packet.length = match.length.first;
-    packet.key.kind = peer.is_v4() ? FG_KIND_IPV4 : FG_KIND_IPV6;
-    packet.key.proto = FG_PROTO_TCP;
-    std::uint8_t *const remote = direction == FG_RX ? packet.key.src : packet.key.dst;
-    std::ranges::copy(peer.bytes(), remote);
-    (direction == FG_RX ? packet.key.dport : packet.key.sport) = ssh_port;
-    return packet;
+    const bool v4 = peer.address.is_v4();
+    if (match.family != FG_FAMILY_ANY && (match.family == FG_FAMILY_V4) != v4)
+        return false;
+    if ((match.conditions & FG_MATCH_PROTO) && match.proto != FG_PROTO_TCP)
+        return false;
+    const bool in = !(match.conditions & FG_MATCH_DPORT) || is_within(match.dport, peer.login_port);
+    const bool out = !(match.conditions & FG_MATCH_SPORT) || is_within(match.sport, peer.login_port);
+    return ((match.directions & FG_BLOCK_IN) && in) || ((match.directions & FG_BLOCK_OUT) && out);
 }
 
 /// A block of an address follows the rules of the blocklist; one of everybody must leave the logins alone.
@@ -48,14 +48,9 @@ std::optional<std::string> refusal(const fg_match &match, const std::vector<Prot
         const auto why = refusal(*remote, protect);
         return why ? std::optional(fmt::format("{} {}", remote->to_string(), *why)) : std::nullopt;
     }
-    for (const auto &[address, why] : protect)
-        for (const auto direction : {FG_RX, FG_TX})
-            for (const int flags : {int{FG_TCP_ACK}, int{FG_TCP_SYN}, FG_TCP_SYN | FG_TCP_ACK}) {
-                RulePacket packet = login_packet(address, match, direction);
-                packet.tcp_flags = static_cast<std::uint8_t>(flags);
-                if (matches(match, packet))
-                    return fmt::format("this would cut SSH with {}, which is {}", address.to_string(), why);
-            }
+    for (const Protected &each : protect)
+        if (each.login_port != 0 && could_cut(match, each))
+            return fmt::format("this could cut SSH with {}, which is {}", each.address.to_string(), each.why);
     return {};
 }
 
@@ -84,6 +79,8 @@ bool has_action(const fg_rule &rule, std::string_view action)
 Result<std::vector<std::uint32_t>> find_rules(const std::vector<fg_rule> &rules, std::string_view action,
                                               const std::string &which)
 {
+    if (which.empty())
+        return fail(ExitCode::Usage, "say which: a target, or an id from 'flowguard rules'");
     std::vector<std::uint32_t> ids;
     std::uint32_t id = 0;
     const char *end = which.data() + which.size();
@@ -147,9 +144,8 @@ Result<Json> remove_rules(Maps &maps, std::string_view action, const std::string
     const auto ids = find_rules(rules->list(boot_ns), action, which);
     if (!ids)
         return std::unexpected(ids.error());
-    for (const std::uint32_t id : *ids)
-        if (auto removed = rules->remove(id, boot_ns, dry_run); !removed)
-            return std::unexpected(removed.error());
+    if (auto removed = dry_run ? Result<void>() : rules->remove(*ids); !removed)
+        return std::unexpected(removed.error());
     Json json{{"changed", !ids->empty()}, {"removed", *ids}};
     if (which.find_first_not_of("0123456789") != std::string::npos)
         json["target"] = which;

@@ -6,6 +6,7 @@
 #include "flowguard/daemon/policy.h"
 #include "flowguard/daemon/rules.h"
 #include "flowguard/kernel/attachment.h"
+#include "flowguard/kernel/ruleset.h"
 
 #include <algorithm>
 #include <unistd.h>
@@ -26,6 +27,9 @@ template <class Action> Result<Json> with_maps(const InstancePaths &paths, Actio
     auto lock = InstanceLock::take(paths.lock);
     if (!lock)
         return std::unexpected(lock.error());
+    auto rules = Ruleset::open(*maps);
+    if (auto recovered = rules ? rules->recover() : std::unexpected(rules.error()); !recovered)
+        return std::unexpected(recovered.error());
     return action(*maps);
 }
 

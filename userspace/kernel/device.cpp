@@ -137,7 +137,7 @@ void add_ssh_peers(std::vector<Protected> &list, const char *path)
             std::strtoul(local.c_str() + local_colon + 1, nullptr, 16) != ssh_port)
             continue;
         if (auto address = from_proc_words(remote.substr(0, remote_colon)))
-            list.push_back({*address, "the peer of a live SSH session"});
+            list.push_back({*address, "the peer of a live SSH session", ssh_port});
     }
 }
 
@@ -203,7 +203,7 @@ std::vector<Protected> protected_addresses()
     if (const char *session = std::getenv("SSH_CONNECTION")) {
         const std::string text(session);
         if (auto address = IpAddress::parse(text.substr(0, text.find(' '))))
-            list.push_back({*address, "your own SSH session"});
+            list.push_back({*address, "your own SSH session", ssh_port});
     }
     return list;
 }

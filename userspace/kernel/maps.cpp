@@ -149,8 +149,12 @@ Result<Maps> Maps::open(const std::filesystem::path &pins)
     Maps maps;
     for (const MapSpec &spec : map_specs(FG_MIN_CAPACITY, 1, FG_MIN_CAPACITY)) {
         Fd fd(bpf_obj_get((pins / spec.name).c_str()));
-        if (!fd && errno == ENOENT)
+        if (!fd && errno == ENOENT && maps.fds_.empty())
             return fail(ExitCode::NotRunning, "nothing is attached");
+        if (!fd && errno == ENOENT)
+            return fail(ExitCode::Failed, fmt::format("the maps in {} are of another version: there is no {}; run "
+                                                      "'flowguard detach' first",
+                                                      pins.string(), spec.name));
         if (!fd)
             return std::unexpected(map_error("open", spec.name, errno));
         maps.fds_.emplace(spec.name, std::move(fd));

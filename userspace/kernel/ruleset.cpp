@@ -127,13 +127,6 @@ fg_rule *Ruleset::find_same(const fg_rule &wanted, std::uint64_t boot_ns) const
     return found == slots().end() ? nullptr : &*found;
 }
 
-fg_rule *Ruleset::find(std::uint32_t id) const
-{
-    const auto found = std::ranges::find_if(
-        slots(), [id](const fg_rule &each) { return each.id == id && each.action != FG_RULE_NONE; });
-    return found == slots().end() || id == 0 ? nullptr : &*found;
-}
-
 Result<RuleChange> Ruleset::prolong(fg_rule &rule, const RuleRequest &request, std::uint64_t boot_ns, bool dry_run)
 {
     const bool same_reason = request.rule.reason[0] == '\0' ||
@@ -178,20 +171,19 @@ Result<RuleChange> Ruleset::add(const RuleRequest &request, std::uint64_t boot_n
     return RuleChange{true, rule.id};
 }
 
-Result<RuleChange> Ruleset::remove(std::uint32_t id, std::uint64_t boot_ns, bool dry_run)
+Result<void> Ruleset::remove(std::span<const std::uint32_t> ids)
 {
-    fg_rule *rule = find(id);
-    if (!rule || !is_live(*rule, boot_ns))
-        return RuleChange{false, 0};
-    if (!dry_run) {
-        const std::uint8_t action = rule->action;
-        set_action(*rule, FG_RULE_NONE); /* from here on it is none, whatever happens to this process */
-        if (auto installed = install(); !installed) {
-            set_action(*rule, action);
-            return std::unexpected(installed.error());
+    std::vector<std::pair<fg_rule *, std::uint8_t>> removed;
+    for (fg_rule &rule : slots())
+        if (rule.id != 0 && rule.action != FG_RULE_NONE && std::ranges::find(ids, rule.id) != ids.end()) {
+            removed.emplace_back(&rule, rule.action);
+            set_action(rule, FG_RULE_NONE); /* from here on it is none, whatever happens to this process */
         }
-    }
-    return RuleChange{true, id};
+    auto installed = removed.empty() ? Result<void>() : install();
+    if (!installed)
+        for (const auto &[rule, action] : removed)
+            set_action(*rule, action);
+    return installed;
 }
 
 std::vector<fg_rule> Ruleset::list(std::uint64_t boot_ns) const
@@ -248,13 +240,28 @@ Result<void> Ruleset::install()
             return written;
         __atomic_store_n(&control.rules, 1 + half, __ATOMIC_SEQ_CST);
     }
-    if (auto waited = grace.wait(); !waited)
-        return waited;
+    /* What was turned to is in force. Slots that cannot be freed now are freed with the next change. */
+    if (!grace.wait())
+        return {};
     const auto is_short = [](const auto &each) { return is_short_prefix(each.first); };
     __atomic_store_n(&control.short_rules, std::ranges::any_of(rows.addresses, is_short) ? 1U : 0U, __ATOMIC_RELEASE);
     free_removed();
     return {};
 }
+
+bool Ruleset::is_installed() const
+{
+    const std::vector<std::uint16_t> wanted = rule_order(slots());
+    const auto removed = std::ranges::count_if(
+        slots(), [](const fg_rule &rule) { return rule.id != 0 && rule.action == FG_RULE_NONE; });
+    const std::uint32_t in_force = maps_.control().rules;
+    if (removed != 0 || in_force == 0)
+        return removed == 0 && wanted.empty();
+    const fg_rule_half &half = static_cast<const fg_rule_half *>(halves_.memory())[(in_force - 1) & 1];
+    return std::ranges::equal(wanted, std::span(half.order, std::min(half.count, FG_MAX_RULES)));
+}
+
+Result<void> Ruleset::recover() { return is_installed() ? Result<void>() : install(); }
 
 /// No program comes to these any more.
 void Ruleset::free_removed()

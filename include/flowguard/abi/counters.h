@@ -5,7 +5,7 @@
 
 #include "flow.h"
 
-#define FG_ABI_VERSION 4u
+#define FG_ABI_VERSION 5u
 #define FG_MAX_INTERFACES 64u
 #define FG_EPOCHS 2u
 

@@ -65,7 +65,7 @@ struct fg_packet {
     __u8 tcp_flags;
     __u8 ttl;
     __u8 vlans; /* tags seen so far: entries of key.vlan */
-    __u8 pad;
+    __u8 cut;   /* the TCP header is not whole: nobody knows its flags */
 } __attribute__((aligned(8)));
 FG_STATIC_ASSERT(sizeof(struct fg_packet) == 56);
 
@@ -216,8 +216,10 @@ FG_INLINE int fg_has_ports(__u8 proto)
 FG_INLINE void fg_parse_tcp(struct fg_cursor *cursor, struct fg_packet *packet)
 {
     const __u8 *tcp = cursor->position;
-    if (!fg_has(cursor, 20))
+    if (!fg_has(cursor, 20)) {
+        packet->cut = 1;
         return;
+    }
     __u32 length = (__u32)(tcp[12] >> 4) * 4;
     packet->tcp_flags = tcp[13];
     packet->header_length += length < 20 ? 20 : length;

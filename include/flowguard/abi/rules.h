@@ -128,7 +128,8 @@ struct fg_rule_half {
     __u16 no_sport; /* of packets without ports */
     __u16 no_dport;
     __u16 no_tcp_flags;
-    __u16 pad[5];
+    __u16 cut_tcp_flags; /* of TCP whose header is not whole, as only attackers send it (RFC 1858) */
+    __u16 pad[4];
     __u16 order[FG_MAX_RULES]; /* slot of the rule, by bit */
     __u16 path[FG_MAX_INTERFACES * FG_DIRECTIONS];
     __u16 proto[256];

@@ -18,6 +18,7 @@ struct RulePacket {
     fg_flow_key key{};
     fg_direction direction = FG_RX;
     std::uint8_t tcp_flags = 0;
+    bool cut = false;         ///< the TCP header is not whole
     std::uint32_t length = 0; ///< L2 bytes
     std::string_view interface;
 };
@@ -30,8 +31,11 @@ bool matches_dport(const fg_match &match, std::optional<std::uint16_t> port);
 bool matches_tcp_flags(const fg_match &match, std::optional<std::uint8_t> flags); ///< none: not in this packet
 bool matches_length(const fg_match &match, std::uint32_t length);
 
+/// Flags that nobody can see are the worst that they may be: blocks and limits take them for theirs.
+bool matches_cut_flags(const fg_rule &rule);
+
 /// All of a rule's conditions.
-bool matches(const fg_match &match, const RulePacket &packet);
+bool matches(const fg_rule &rule, const RulePacket &packet);
 
 /// The target of a rule; none: any address of its family.
 std::optional<IpPrefix> remote_of(const fg_match &match);

@@ -31,7 +31,8 @@ std::set<IpAddress> own_addresses();
 /// Why an address must not be blocked without --force.
 struct Protected {
     IpAddress address;
-    std::string why; ///< "the default gateway"
+    std::string why;              ///< "the default gateway"
+    std::uint16_t login_port = 0; ///< of this host, where a peer of an SSH session is connected; 0: it is none
 };
 /// Own addresses, default gateways, resolvers in use and peers of live SSH sessions.
 std::vector<Protected> protected_addresses();

@@ -33,19 +33,22 @@ class Ruleset {
     /// Unchanged if there is a live rule that says the same, for at least nine tenths of the lifetime. If it is there for
     /// another time or reason, these change, and it keeps its counts.
     Result<RuleChange> add(const RuleRequest &request, std::uint64_t boot_ns, TimeNs now, bool dry_run = false);
-    Result<RuleChange> remove(std::uint32_t id, std::uint64_t boot_ns, bool dry_run = false);
+    /// All at once for traffic. An id that is not there is no error.
+    Result<void> remove(std::span<const std::uint32_t> ids);
     /// Live ones, in the order in which they are asked.
     std::vector<fg_rule> list(std::uint64_t boot_ns) const;
     /// Removes what has expired; the kernel ignores it already.
     Result<void> sweep(std::uint64_t boot_ns);
-    /// Makes the rows anew: after interfaces came or went, and once after a predecessor may have died.
+    /// Makes the rows anew: after interfaces came or went.
     Result<void> install();
+    /// If a predecessor died between changing a rule and installing it.
+    Result<void> recover();
 
   private:
     Ruleset(Maps &maps, Mapping rules, Mapping halves, Mapping rows);
     std::span<fg_rule> slots() const { return {static_cast<fg_rule *>(rules_.memory()), FG_MAX_RULES}; }
     fg_rule *find_same(const fg_rule &wanted, std::uint64_t boot_ns) const;
-    fg_rule *find(std::uint32_t id) const;
+    bool is_installed() const;
     Result<RuleChange> prolong(fg_rule &rule, const RuleRequest &request, std::uint64_t boot_ns, bool dry_run);
     Result<void> write_half(std::uint32_t half, const RuleRows &rows);
     void free_removed();
