@@ -4,13 +4,21 @@
 #
 # Runs clang-tidy over FILEs, or over all of our sources, as build/release compiles them. All of them take too long
 # for CI, which looks at what is new:
-#   --recent N   sources that the last N commits changed, or that include a header which they changed; all of them where
-#                there are fewer commits to look at, as in a shallow clone, or where the checks themselves changed
+#   --recent N   sources that the last N commits changed, and one that includes each header which they changed; all of
+#                them where there are fewer commits to look at, as in a shallow clone, or where the checks themselves changed
 set -euo pipefail
 # shellcheck source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 all_sources() { find userspace -name '*.cpp' | sort; }
+
+# one_of CHANGED: of the sources on standard input one that changed itself, or else the first.
+one_of()
+{
+    local all
+    all=$(cat)
+    grep -xFm 1 -f <(grep . <<<"$1") <<<"$all" || head -n 1 <<<"$all"
+}
 
 # recent_sources N: one a line.
 recent_sources()
@@ -23,8 +31,10 @@ recent_sources()
     {
         grep -xE 'userspace/.*\.cpp' <<<"$changed" || true
         while read -r header; do
-            grep -rlF "${header##*include/}" userspace --include='*.cpp' || true
-            grep -rlF "\"${header##*/}\"" "$(dirname "$header")" --include='*.cpp' 2>/dev/null || true
+            {
+                grep -rlF "\"${header##*include/}\"" userspace --include='*.cpp' || true
+                grep -rlF "\"${header##*/}\"" "$(dirname "$header")" --include='*.cpp' 2>/dev/null || true
+            } | one_of "$changed"
         done < <(grep -xE '(include|userspace)/.*\.h' <<<"$changed")
     } | sort -u | while read -r file; do [[ ! -e $file ]] || printf '%s\n' "$file"; done
 }
