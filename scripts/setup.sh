@@ -21,9 +21,9 @@ run_packages=(
 lab_packages=(python3 iperf3)
 test_packages=(
     libgtest-dev libbenchmark-dev python3-pytest python3-scapy iputils-ping ethtool tcpdump tshark clang-format clang-19
-    clang-tidy-19 libclang-rt-19-dev shellcheck nftables
+    clang-tidy-19 libclang-rt-19-dev shellcheck nftables iptables
 )
-bench_packages=(xdp-tools ipset iptables softflowd pmacct nfdump)
+bench_packages=(xdp-tools ipset softflowd pmacct nfdump)
 vm_packages=(
     qemu-system-x86 busybox-static cpio kmod xz-utils zstd debian-archive-keyring python3 iputils-ping ethtool
 )

@@ -208,6 +208,25 @@ def test_nftables_comes_to_the_same_verdicts(lab, watching):
     assert len(set(ours)) > 8, "most rules had something to do"
 
 
+LIMITS = [("--service", "tcp/22", "--rate", "10/min", "--new-connections"), ("--rate", "5000/s", "--both"),
+          ("--rate", "1B/s", "--per", "total"), ("--rate", "1MB/min", "--both"), ("--rate", "8Gbit/s", "--out")]
+
+
+@pytest.mark.parametrize("program", ["iptables", "ip6tables"])
+def test_iptables_takes_what_is_written_for_it(lab, watching, program):
+    if not shutil.which(f"{program}-restore"):
+        pytest.skip("iptables is not installed: sudo scripts/setup.sh test")
+    for action, *rule in POLICY:
+        watching.do(action, *rule, *(["--force"] if action == "block" else []))
+    for limit in LIMITS:
+        watching.do("limit", *limit)
+    watching.do("block", OTHER_V4, "--in")
+    exported = watching.do("rules", "--export", program)
+    loaded = subprocess.run(lab.host.command(f"{program}-restore", "--test", "--noflush"), input=exported,
+                            capture_output=True, text=True, check=False)
+    assert loaded.returncode == 0, loaded.stderr + exported
+
+
 def verdicts(lab, sent, counters):
     """For each frame the place of the counter that it moved; None: no rule matched."""
     found, before = [], counters()

@@ -330,8 +330,12 @@ class Iptables {
         if (rule.action != FG_RULE_LIMIT)
             return "";
         const bool incoming = side == "-s";
-        const auto [bytes, burst] = byte_rate(rule);
-        const std::string rate = rule.unit == FG_UNIT_BYTES ? fmt::format("{}b/s --hashlimit-burst {}b", bytes, burst)
+        constexpr std::uint64_t least = 16; /* below it the program dies of a division by zero */
+        const auto [whole, burst] = byte_rate(rule);
+        const std::uint64_t bytes = std::max(whole, least);
+        /* It rounds the rate up, and refuses a burst below that. */
+        const std::uint64_t most = std::max(burst, bytes + bytes / 8 + 64);
+        const std::string rate = rule.unit == FG_UNIT_BYTES ? fmt::format("{}b/s --hashlimit-burst {}b", bytes, most)
                                                             : fmt::format("{}/{} --hashlimit-burst {}", rule.rate,
                                                                           period_of(rule).iptables, rule.burst);
         return fmt::format(" -m hashlimit --hashlimit-name fg-{}-{} --hashlimit-above {}{}", rule.id,
