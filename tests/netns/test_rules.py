@@ -120,7 +120,7 @@ def test_a_rule_ends_by_itself_without_a_daemon(lab, watching):
     assert traffic.ping(lab.peer, HOST_V4, count=1) == 1
 
 
-def test_rules_of_an_interface_follow_its_name(lab, watching):
+def test_a_rule_of_an_interface_counts_there_alone(lab, watching):
     watching.do("block", "any", "--in", "--proto", "icmp", "--interface", DEVICE)
     watching.do("block", "any", "--proto", "udp", "--interface", "absent0")
     assert traffic.ping(lab.peer, HOST_V4, count=1, wait_s=0.2) == 0

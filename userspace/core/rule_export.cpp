@@ -4,6 +4,8 @@
 #include "flowguard/abi/parser.h"
 #include "flowguard/core/rule_match.h"
 
+#include "rule_words.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -17,7 +19,6 @@ namespace {
 constexpr std::uint32_t link_header = 14; ///< lengths of rules are of frames, theirs of IP packets
 constexpr std::array<std::uint8_t, 5> with_ports{FG_PROTO_TCP, FG_PROTO_UDP, FG_PROTO_SCTP, FG_PROTO_DCCP,
                                                  FG_PROTO_UDPLITE};
-constexpr std::array<std::string_view, 8> flag_names{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
 
 struct Period {
     std::uint64_t ns;
@@ -33,23 +34,18 @@ const Period &period_of(const fg_rule &rule)
     return found == periods.end() ? periods[0] : *found;
 }
 
-bool is_icmp_rule(const fg_match &match)
-{
-    return (match.conditions & FG_MATCH_PROTO) && (match.proto == FG_PROTO_ICMP || match.proto == FG_PROTO_ICMPV6);
-}
-
 std::string range(const fg_range &range, char between)
 {
     return range.first == range.last ? fmt::format("{}", range.first)
                                      : fmt::format("{}{}{}", range.first, between, range.last);
 }
 
-std::vector<std::string_view> flags(std::uint8_t bits)
+std::vector<std::string> flags(std::uint8_t bits)
 {
-    std::vector<std::string_view> names;
-    for (std::size_t i = 0; i < flag_names.size(); i++)
-        if (bits >> i & 1)
-            names.push_back(flag_names.at(i));
+    std::vector<std::string> names;
+    for (std::size_t bit = 0; bit < tcp_flag_names.size(); bit++)
+        if (bits >> bit & 1)
+            names.push_back(bit == 6 ? "ecn" : to_lower(std::string(tcp_flag_names.at(bit)))); /* nft's name of ECE */
     return names;
 }
 
@@ -319,10 +315,7 @@ class Iptables {
 
     static std::string upper(std::uint8_t bits)
     {
-        std::string text = bits == 0 ? "NONE" : fmt::format("{}", fmt::join(flags(bits), ","));
-        std::ranges::transform(text, text.begin(),
-                               [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
-        return text;
+        return bits == 0 ? "NONE" : to_upper(fmt::format("{}", fmt::join(flags(bits), ",")));
     }
 
     static std::string limit(const fg_rule &rule, std::string_view side)

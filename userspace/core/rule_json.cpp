@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Rules as they are asked for. */
 #include "flowguard/core/rule_json.h"
 
 #include "flowguard/abi/parser.h"
 #include "flowguard/core/protocols.h"
 
+#include "rule_words.h"
+
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -21,32 +23,8 @@ constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::uint32_t highest_priority = 1'000'000;
 constexpr std::uint64_t least_byte_burst = 65'536; ///< a merged packet passes as a whole or not at all
 
-struct FlagName {
-    std::string_view name;
-    std::uint8_t flag;
-};
-constexpr std::array flag_names{FlagName{"FIN", 0x01}, FlagName{"SYN", 0x02}, FlagName{"RST", 0x04},
-                                FlagName{"PSH", 0x08}, FlagName{"ACK", 0x10}, FlagName{"URG", 0x20},
-                                FlagName{"ECE", 0x40}, FlagName{"CWR", 0x80}};
-
-struct ActionName {
-    std::string_view name;
-    fg_rule_action action;
-    std::uint32_t priority; ///< unless another one is given
-};
-constexpr std::array action_names{ActionName{"allow", FG_RULE_ALLOW, 100},
-                                  ActionName{"block", FG_RULE_BLOCK, FG_BLOCKLIST_PRIORITY},
-                                  ActionName{"limit", FG_RULE_LIMIT, 300}};
-
-struct Period {
-    std::string_view name;
-    std::uint64_t ns;
-};
-constexpr std::array periods{Period{"s", second_ns},          Period{"sec", second_ns},
-                             Period{"second", second_ns},     Period{"m", 60 * second_ns},
-                             Period{"min", 60 * second_ns},   Period{"minute", 60 * second_ns},
-                             Period{"h", 3'600 * second_ns},  Period{"hour", 3'600 * second_ns},
-                             Period{"d", 86'400 * second_ns}, Period{"day", 86'400 * second_ns}};
+/// By fg_rule_action: what a rule gets unless another one is given.
+constexpr std::array<std::uint32_t, 4> usual_priority{0, 100, FG_BLOCKLIST_PRIORITY, 300};
 
 std::unexpected<Error> wrong(std::string_view text, std::string_view why)
 {
@@ -195,10 +173,10 @@ std::optional<std::uint8_t> parse_flag_list(std::string_view text)
     unsigned flags = 0;
     while (!text.empty()) {
         const std::string_view name = text.substr(0, text.find(','));
-        const auto *const found = std::ranges::find(flag_names, name, &FlagName::name);
-        if (found == flag_names.end())
+        const auto *const found = std::ranges::find(tcp_flag_names, name);
+        if (found == tcp_flag_names.end())
             return {};
-        flags |= found->flag;
+        flags |= 1U << (found - tcp_flag_names.begin());
         text.remove_prefix(std::min(text.size(), name.size() + 1));
     }
     return static_cast<std::uint8_t>(flags);
@@ -217,11 +195,9 @@ Result<void> use_tcp_flags(std::uint8_t mask, std::uint8_t flags, fg_match &matc
 
 Result<void> parse_tcp_flags(const Json &request, fg_match &match)
 {
-    std::string text = text_of(request, "tcp_flags");
+    const std::string text = to_upper(text_of(request, "tcp_flags"));
     if (text.empty())
         return {};
-    std::ranges::transform(text, text.begin(),
-                           [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
     const std::size_t slash = text.find('/');
     const auto mask = parse_flag_list(text.substr(0, slash));
     const std::string set = slash == std::string::npos ? text : text.substr(slash + 1);
@@ -264,10 +240,10 @@ Result<void> parse_rate(const Json &request, fg_rule &rule)
     double number = 0;
     const auto [rest, error] = std::from_chars(text.data(), text.data() + std::min(slash, text.size()), number);
     const auto *const period = slash == std::string::npos
-                                   ? periods.end()
-                                   : std::ranges::find(periods, std::string_view(text).substr(slash + 1),
-                                                       &Period::name);
-    if (error != std::errc() || period == periods.end())
+                                   ? rule_periods.end()
+                                   : std::ranges::find(rule_periods, std::string_view(text).substr(slash + 1),
+                                                       &RulePeriod::name);
+    if (error != std::errc() || period == rule_periods.end())
         return no_rate();
     std::string_view unit(rest, text.data() + slash);
     double scale = 1;
@@ -344,11 +320,12 @@ Result<void> parse_reason(const Json &request, fg_rule &rule)
 Result<void> parse_action(const Json &request, fg_rule &rule)
 {
     const std::string name = text_of(request, "action");
-    const auto *const found = std::ranges::find(action_names, name, &ActionName::name);
-    if (found == action_names.end())
+    const auto *const found = std::ranges::find(rule_action_names, name);
+    const auto action = static_cast<std::size_t>(found - rule_action_names.begin());
+    if (action == FG_RULE_NONE || action >= rule_action_names.size())
         return wrong(name, "is no action: use allow, block or limit");
-    rule.action = static_cast<std::uint8_t>(found->action);
-    rule.priority = found->priority;
+    rule.action = static_cast<std::uint8_t>(action);
+    rule.priority = usual_priority.at(action);
     if (const std::string text = text_of(request, "priority"); !text.empty()) {
         const auto priority = whole<std::uint32_t>(text);
         if (!priority || *priority > highest_priority)
@@ -357,79 +334,6 @@ Result<void> parse_action(const Json &request, fg_rule &rule)
         rule.priority = *priority;
     }
     return {};
-}
-
-std::string describe_range(const fg_range &range)
-{
-    return range.first == range.last ? fmt::format("{}", range.first) : fmt::format("{}-{}", range.first, range.last);
-}
-
-std::string describe_flags(std::uint8_t flags)
-{
-    std::vector<std::string_view> names;
-    for (const auto &[name, flag] : flag_names)
-        if (flags & flag)
-            names.push_back(name);
-    return names.empty() ? "NONE" : fmt::format("{}", fmt::join(names, ","));
-}
-
-bool is_icmp_type(const fg_match &match)
-{
-    return (match.conditions & FG_MATCH_PROTO) && (match.proto == FG_PROTO_ICMP || match.proto == FG_PROTO_ICMPV6);
-}
-
-const char *preposition(std::uint32_t directions)
-{
-    return directions == FG_BLOCK_OUT ? "to" : directions == FG_BLOCK_IN ? "from" : "with";
-}
-
-std::string lower(std::string text)
-{
-    std::ranges::transform(text, text.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return text;
-}
-
-void describe_ports(const fg_match &match, std::vector<std::string> &words)
-{
-    const bool icmp = is_icmp_type(match);
-    if (match.conditions & FG_MATCH_SPORT)
-        words.push_back((icmp ? "type " : "from port ") + describe_range(match.sport));
-    if (match.conditions & FG_MATCH_DPORT)
-        words.push_back((icmp ? "code " : "to port ") + describe_range(match.dport));
-}
-
-void put_match(Json &json, const fg_match &match)
-{
-    json["target"] = describe_target(match);
-    json["directions"] = match.directions == FG_BLOCK_IN ? "in" : match.directions == FG_BLOCK_OUT ? "out" : "both";
-    if (match.conditions & FG_MATCH_PROTO)
-        json["proto"] = protocol_name(match.proto);
-    if (is_icmp_type(match) && (match.conditions & FG_MATCH_SPORT)) {
-        json["icmp_type"] = match.sport.first;
-        if (match.conditions & FG_MATCH_DPORT)
-            json["icmp_code"] = match.dport.first;
-    } else {
-        if (match.conditions & FG_MATCH_DPORT)
-            json["port"] = describe_range(match.dport);
-        if (match.conditions & FG_MATCH_SPORT)
-            json["source_port"] = describe_range(match.sport);
-    }
-    if (match.tcp_mask != 0)
-        json["tcp_flags"] = describe_flags(match.tcp_mask) + "/" + describe_flags(match.tcp_flags);
-    if (match.length.first != 0)
-        json["min_length"] = match.length.first;
-    if (match.length.last != 65535)
-        json["max_length"] = match.length.last;
-    if (match.interface[0] != '\0')
-        json["interface"] = match.interface;
-}
-
-std::string describe_rate(const fg_rule &rule)
-{
-    const auto *const period = std::ranges::find(periods, rule.period_ns, &Period::ns);
-    return fmt::format("{}{}/{}", rule.rate, rule.unit == FG_UNIT_BYTES ? "B" : "",
-                       period == periods.end() ? "?" : period->name);
 }
 
 } // namespace
@@ -464,72 +368,6 @@ Result<fg_rule> parse_rule(const Json &request)
     if (!parsed)
         return std::unexpected(parsed.error());
     return rule;
-}
-
-std::string describe_target(const fg_match &match)
-{
-    if (const auto remote = remote_of(match))
-        return remote->to_string();
-    return match.family == FG_FAMILY_V4 ? "0.0.0.0/0" : match.family == FG_FAMILY_V6 ? "::/0" : "any";
-}
-
-std::string describe_match(const fg_match &match)
-{
-    std::vector<std::string> words;
-    if (match.directions != both)
-        words.emplace_back(match.directions == FG_BLOCK_IN ? "in" : "out");
-    if (match.conditions & FG_MATCH_PROTO)
-        words.push_back(lower(protocol_name(match.proto)));
-    if (const std::string target = describe_target(match); target != "any")
-        words.push_back(fmt::format("{} {}", preposition(match.directions), target));
-    describe_ports(match, words);
-    if (match.tcp_mask != 0)
-        words.push_back(fmt::format("flags {}/{}", describe_flags(match.tcp_mask), describe_flags(match.tcp_flags)));
-    if (match.length.first != 0 || match.length.last != 65535)
-        words.push_back(fmt::format("of {}-{} bytes", match.length.first, match.length.last));
-    if (match.interface[0] != '\0')
-        words.push_back(fmt::format("on {}", match.interface));
-    return words.empty() ? "any packet" : fmt::format("{}", fmt::join(words, " "));
-}
-
-std::string describe_action(const fg_rule &rule)
-{
-    if (rule.action != FG_RULE_LIMIT)
-        return rule.action == FG_RULE_ALLOW ? "allow" : "block";
-    return fmt::format("limit {}to {} (burst {}) {}", rule.unit == FG_UNIT_CONNECTIONS ? "new connections " : "",
-                       describe_rate(rule), rule.burst, rule.per_source ? "per source" : "in total");
-}
-
-Json rule_to_json(const fg_rule &rule, std::uint64_t boot_ns, std::uint64_t monotonic_ns, TimeNs now)
-{
-    constexpr std::array units{"packets", "bytes", "connections"};
-    constexpr std::array actions{"none", "allow", "block", "limit"};
-    Json json{{"id", rule.id}, {"action", actions.at(rule.action % 4)}, {"priority", rule.priority}};
-    put_match(json, rule.match);
-    if (rule.action == FG_RULE_LIMIT) {
-        json["rate"] = describe_rate(rule);
-        json["burst"] = rule.burst;
-        json["unit"] = units.at(rule.unit % 3);
-        json["per"] = rule.per_source ? "source" : "total";
-        json["shared_packets"] = rule.shared;
-    }
-    json["text"] = describe_match(rule.match);
-    json["reason"] = rule.reason;
-    json["uid"] = rule.uid;
-    json["created"] = format_time(static_cast<TimeNs>(rule.created_realtime_ns));
-    if (rule.expires_boot_ns != 0) {
-        const std::uint64_t left = rule.expires_boot_ns - std::min<std::uint64_t>(boot_ns, rule.expires_boot_ns);
-        json["expires"] = format_time(now + static_cast<TimeNs>(left));
-        json["remaining_s"] = static_cast<double>(left) / 1e9;
-    }
-    if (rule.last_hit != 0)
-        json["last_hit"] = format_time(
-            now - static_cast<TimeNs>(monotonic_ns - std::min<std::uint64_t>(monotonic_ns, rule.last_hit)));
-    json["packets"] = rule.packets;
-    json["bytes"] = rule.bytes;
-    json["dropped_packets"] = rule.dropped_packets;
-    json["dropped_bytes"] = rule.dropped_bytes;
-    return json;
 }
 
 } // namespace flowguard

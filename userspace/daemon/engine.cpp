@@ -282,7 +282,8 @@ std::shared_ptr<const Snapshot> Engine::snapshot() const
 
 void Engine::sweep_rules()
 {
-    if (maps_.control().rules == 0)
+    constexpr std::uint64_t ticks_between = 60;
+    if (maps_.control().rules == 0 || ticks_ % ticks_between != 0)
         return;
     auto rules = Ruleset::open(maps_);
     if (auto swept = rules ? rules->sweep(boot_time_ns()) : std::unexpected(rules.error()); !swept)

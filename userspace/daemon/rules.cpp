@@ -12,19 +12,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <ctime>
 
 namespace flowguard {
 namespace {
 
 constexpr std::int64_t longest_rule_s = 10LL * 365 * 86400;
-
-std::uint64_t monotonic_ns()
-{
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 bool is_within(const fg_range &range, std::uint16_t port) { return range.first <= port && port <= range.last; }
 
@@ -163,7 +155,7 @@ Result<Json> list_rules(Maps &maps)
     const std::uint64_t boot_ns = boot_time_ns();
     Json list = Json::array();
     for (const fg_rule &rule : rules->list(boot_ns))
-        list.push_back(rule_to_json(rule, boot_ns, monotonic_ns(), real_time_ns()));
+        list.push_back(rule_to_json(rule, boot_ns, monotonic_time_ns(), real_time_ns()));
     const std::size_t count = list.size();
     return Json{{"rules", std::move(list)},
                 {"count", count},

@@ -41,6 +41,7 @@ std::string yes_no(bool value) { return value ? "yes" : "no"; }
 } // namespace
 
 std::uint64_t boot_time_ns() { return static_cast<std::uint64_t>(read_clock(CLOCK_BOOTTIME)); }
+std::uint64_t monotonic_time_ns() { return static_cast<std::uint64_t>(read_clock(CLOCK_MONOTONIC)); }
 TimeNs real_time_ns() { return read_clock(CLOCK_REALTIME); }
 
 std::uint32_t program_id(int fd)

@@ -58,6 +58,7 @@ class KernelClock {
 
 /// CLOCK_BOOTTIME and CLOCK_REALTIME, in nanoseconds.
 std::uint64_t boot_time_ns();
+std::uint64_t monotonic_time_ns();
 TimeNs real_time_ns();
 
 /// Id of a loaded program; 0 if it cannot be asked.

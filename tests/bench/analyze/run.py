@@ -27,6 +27,7 @@ PACKETS = 5_000_000
 SLOW_PACKETS = 250_000  # for tshark, which takes minutes for more
 CASES = {  # name: (flows, packets a second of capture time)
     "1,000 flows, 1 Mpps": (1_000, 1_000_000),
+    "10,000 flows, 1 Mpps": (10_000, 1_000_000),
     "100,000 flows, 1 Mpps": (100_000, 1_000_000),
     "100,000 flows, 100 kpps": (100_000, 100_000),
 }
